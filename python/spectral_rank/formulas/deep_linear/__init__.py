@@ -1,0 +1,1 @@
+"""Deep linear networks: balance, metric, mode flow, depth operator, dynamics, entropy."""

@@ -1,0 +1,1 @@
+"""Entries for the files of ``lean/SpectralRank/DeepLinear``."""
