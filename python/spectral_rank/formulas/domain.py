@@ -82,7 +82,8 @@ def _is_finite_in_its_library(value: object) -> bool:
     if library == "sympy":
         # A symbol without assumptions answers None: only a decided "no" is refused.
         return (
-            getattr(value, "is_extended_real", False) is not False
+            str(value) != "nan"
+            and getattr(value, "is_extended_real", False) is not False
             and getattr(value, "is_finite", False) is not False
         )
     return False

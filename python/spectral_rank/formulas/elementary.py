@@ -7,7 +7,9 @@ arrays, mpmath for its own numbers, python-flint for balls, sympy for symbols.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -17,7 +19,7 @@ import flint
 import mpmath
 import numpy as np
 
-from spectral_rank.formulas.domain import DomainError, Number
+from spectral_rank.formulas.domain import DomainError, Number, require
 
 Kind = Literal["float", "ball", "mpmath", "sympy"]
 
@@ -72,24 +74,48 @@ def as_sympy(value: Number) -> Any:
     return sympy.sympify(value)
 
 
-def exact(value: Number) -> Fraction:
+def exact(argument: str, value: Number) -> Fraction:
     """The rational number that a literal stands for: ``0.05`` is 1/20, not the nearest double.
 
     Searches that must be right at ties (``optimal_rank``, ``capture_rank``) read their arguments
-    with it, so that ``0.05`` means in Python what it means in Lean.
+    with it, so that ``0.05`` means in Python what it means in Lean.  An mpmath number is the binary
+    fraction it holds.
+
+    Args:
+        argument: name of the argument, for the message.
+        value: a finite int, float, Fraction, mpmath, sympy or python-flint rational.
 
     Raises:
-        DomainError: if ``value`` is not a finite int, float or Fraction.
+        DomainError: if ``value`` is not a finite rational number.
     """
+    require(argument, value, "a finite rational number")
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
-        raise DomainError("value", value, "a finite int, float or Fraction")
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise DomainError("value", value, "a finite int, float or Fraction")
         return Fraction(repr(value))
-    return Fraction(value)
+    if isinstance(value, mpmath.mpf):
+        mantissa, exponent = value.man_exp
+        return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    try:
+        return Fraction(int(value.numerator), int(value.denominator))
+    except (AttributeError, TypeError):
+        raise DomainError(argument, value, "a finite rational number") from None
+
+
+def over_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a function of scalars take arrays: arguments broadcast, the result has their shape."""
+    parameters = inspect.signature(function)
+
+    @functools.wraps(function)
+    def broadcast(*args: Any, **kwargs: Any) -> Any:
+        bound = parameters.bind(*args, **kwargs).args if kwargs else args
+        if not any(isinstance(argument, np.ndarray) for argument in bound):
+            return function(*bound)
+        arrays = np.broadcast_arrays(*bound)
+        entries = [function(*entry) for entry in zip(*(a.flat for a in arrays), strict=True)]
+        return np.array(entries).reshape(arrays[0].shape)
+
+    return broadcast
 
 
 def power(base: Number, exponent: Number) -> Number:
@@ -110,12 +136,11 @@ def power(base: Number, exponent: Number) -> Number:
         return as_sympy(base) ** as_sympy(exponent)
     if _is_exact_power(base, exponent):
         return Fraction(base) ** int(exponent)
-    if isinstance(base, np.ndarray) or isinstance(exponent, np.ndarray):
-        return np.power(np.asarray(base, dtype=float), np.asarray(exponent, dtype=float))
-    try:
-        return float(base) ** float(exponent)
-    except OverflowError:
-        raise DomainError("exponent", exponent, f"such that {base!r} ** exponent fits") from None
+    with np.errstate(over="ignore", divide="ignore"):
+        result = np.power(np.asarray(base, dtype=float), np.asarray(exponent, dtype=float))
+    if not np.all(np.isfinite(result)):
+        raise DomainError("exponent", exponent, f"such that {base!r} ** exponent fits in a float")
+    return result if result.ndim else float(result)
 
 
 def _is_exact_power(base: Number, exponent: Number) -> bool:
@@ -145,6 +170,8 @@ def sqrt(x: Number) -> Number:
 
 
 def _elementary(name: str, x: Number) -> Number:
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return np.frompyfunc(functools.partial(_elementary, name), 1, 1)(x)
     kind = kind_of(x)
     if kind == "ball":
         return getattr(as_ball(x), name)()
@@ -179,7 +206,7 @@ def hurwitz_zeta(s: Number, a: Number) -> Number:
         return importlib.import_module(kind).zeta(as_mpmath(s), as_mpmath(a))
     if kind == "sympy":
         return importlib.import_module(kind).zeta(as_sympy(s), as_sympy(a))
-    return rounded(hurwitz_zeta, s, a)
+    return rounded("s", hurwitz_zeta, s, a)
 
 
 def harmonic(n: Number) -> Number:
@@ -189,29 +216,29 @@ def harmonic(n: Number) -> Number:
         return (as_ball(n) + 1).digamma() + flint.arb.const_euler()
     if kind != "float":
         return importlib.import_module(kind).harmonic(n)
-    return rounded(harmonic, n)
+    return rounded("n", harmonic, n)
 
 
-def rounded(function: Callable[..., Any], *arguments: Number) -> Number:
+def rounded(argument: str, function: Callable[..., Any], *values: Number) -> Number:
     """Evaluate a function in ball arithmetic and round the result to float, entry by entry.
 
     The precision doubles until the ball determines the result to a relative error of 2^-60, so no
     cancellation inside ``function`` reaches the float.
 
     Raises:
-        DomainError: if the ball never becomes that small (a pole, or an exact zero in disguise).
+        DomainError: naming ``argument``, if the ball never becomes that small (a pole, or an exact
+            zero in disguise) or the value does not fit in a float.
     """
-    if any(isinstance(argument, np.ndarray) for argument in arguments):
-        return np.vectorize(lambda *entry: _rounded_scalar(function, entry), otypes=[float])(
-            *arguments
-        )
-    return _rounded_scalar(function, arguments)
+    return over_arrays(functools.partial(_rounded_scalar, argument, function))(*values)
 
 
-def _rounded_scalar(function: Callable[..., Any], arguments: tuple[Number, ...]) -> float:
+def _rounded_scalar(argument: str, function: Callable[..., Any], *values: Number) -> float:
     for precision in ROUNDING_PRECISIONS:
         with flint.ctx.workprec(precision):
-            ball = function(*(as_ball(argument) for argument in arguments))
+            ball = function(*(as_ball(value) for value in values))
             if ball.is_zero() or ball.rel_accuracy_bits() >= ROUNDING_ACCURACY_BITS:
-                return float(ball)
-    raise DomainError("arguments", arguments, "such that the value can be computed to 18 digits")
+                result = float(ball)
+                if math.isfinite(result):
+                    return result
+                break
+    raise DomainError(argument, values[0], "such that the value is a float known to 18 digits")

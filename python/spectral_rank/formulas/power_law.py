@@ -13,7 +13,6 @@ from spectral_rank.formulas.domain import (
     Number,
     integer,
     noncritical_exponent,
-    nonnegative,
     positive,
     require,
     steep_exponent,
@@ -22,6 +21,7 @@ from spectral_rank.formulas.elementary import (
     harmonic,
     hurwitz_zeta,
     kind_of,
+    over_arrays,
     power,
     rounded,
 )
@@ -51,11 +51,12 @@ def singular_value(alpha: Number, i: Number) -> Number:
     return power(i, -alpha)
 
 
+@over_arrays
 def band_energy(alpha: Number, m: int, n: int) -> Number:
     """The energy of the band ``m < i <= n``: the sum of ``i ** (-2 alpha)`` over it.
 
     Args:
-        alpha: exponent >= 0.
+        alpha: exponent, any real number.
         m: last index before the band, 0 <= m <= n.
         n: last index of the band.
 
@@ -69,14 +70,17 @@ def band_energy(alpha: Number, m: int, n: int) -> Number:
     Source:
         ``SpectralRank.bandEnergy``.
     """
-    nonnegative("alpha", alpha)
+    require("alpha", alpha, "a finite real number")
     n = integer("n", n)
     m = integer("m", m, at_most=n)
     if isinstance(alpha, Fraction) and (2 * alpha).denominator == 1:
         return sum((power(i, -2 * alpha) for i in range(m + 1, n + 1)), Fraction(0))
     if kind_of(alpha) == "float":
-        return rounded(lambda exponent: _band(exponent, m, n), alpha)
-    return _band(alpha, m, n)
+        return rounded("alpha", lambda exponent: _band(exponent, m, n), alpha)
+    energy = _band(alpha, m, n)
+    if kind_of(alpha) == "ball" and not energy.is_finite():
+        raise DomainError("alpha", alpha, "a ball that is the point 1/2 or excludes 1/2")
+    return energy
 
 
 def _band(alpha: Number, m: int, n: int) -> Number:
@@ -85,17 +89,15 @@ def _band(alpha: Number, m: int, n: int) -> Number:
     if 2 * alpha == 1:
         one = 2 * alpha
         return harmonic(n * one) - harmonic(m * one)
-    energy = hurwitz_zeta(2 * alpha, m + 1) - hurwitz_zeta(2 * alpha, n + 1)
-    if kind_of(alpha) == "ball" and not energy.is_finite():
-        raise DomainError("alpha", alpha, "a ball that is the point 1/2 or excludes 1/2")
-    return energy
+    return hurwitz_zeta(2 * alpha, m + 1) - hurwitz_zeta(2 * alpha, n + 1)
 
 
+@over_arrays
 def head_energy(alpha: Number, r: int) -> Number:
     """The energy of the first ``r`` singular values.
 
     Args:
-        alpha: exponent >= 0.
+        alpha: exponent, any real number.
         r: rank, an integer >= 0.
 
     Returns:
@@ -110,11 +112,12 @@ def head_energy(alpha: Number, r: int) -> Number:
     return band_energy(alpha, 0, integer("r", r))
 
 
+@over_arrays
 def tail_energy(alpha: Number, r: int) -> Number:
     """The energy of all singular values of index greater than ``r``: ``zeta(2 alpha, r + 1)``.
 
     Args:
-        alpha: exponent > 1/2, where the series converges; may be an array.
+        alpha: exponent > 1/2, where the series converges.
         r: rank, an integer >= 0.
 
     Returns:
