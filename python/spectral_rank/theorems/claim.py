@@ -124,6 +124,9 @@ def _decide(sign: str, lhs: Any, rhs: Any, rtol: float, atol: float) -> Verdict:
         left, right = np.broadcast_arrays(np.asarray(lhs, object), np.asarray(rhs, object))
         pairs = zip(left.flat, right.flat, strict=True)
         return _all(_decide(sign, a, b, rtol, atol) for a, b in pairs)
+    if _is_exact(lhs) and _is_exact(rhs):
+        compare = {"=": operator.eq, "<=": operator.le, "<": operator.lt}[sign]
+        return Verdict.HOLDS if compare(lhs, rhs) else Verdict.REFUTED
     kind = kind_of(lhs, rhs)
     if kind == "sympy":
         from spectral_rank.theorems.symbolic import decide_symbolically
@@ -131,9 +134,6 @@ def _decide(sign: str, lhs: Any, rhs: Any, rtol: float, atol: float) -> Verdict:
         return decide_symbolically(sign, lhs, rhs)
     if kind == "ball":
         return _decide_balls(sign, as_ball(lhs), as_ball(rhs))
-    if _is_exact(lhs) and _is_exact(rhs):
-        compare = {"=": operator.eq, "<=": operator.le, "<": operator.lt}[sign]
-        return Verdict.HOLDS if compare(lhs, rhs) else Verdict.REFUTED
     if kind == "mpmath":
         lhs, rhs = as_mpmath(lhs), as_mpmath(rhs)
         rtol = min(rtol, float(mpmath.mpf(10) ** (-mpmath.mp.dps // 2)))

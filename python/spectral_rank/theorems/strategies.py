@@ -105,17 +105,17 @@ def matrices(
     n = cols if cols is not None else draw(st.integers(1, max_cols))
     rng = draw(generators())
     structure = draw(st.sampled_from(["gaussian", "integers", "low rank", "repeated", "zero"]))
+    entries: FloatArray = rng.standard_normal((m, n))
     if structure == "integers":
-        return rng.integers(-2, 3, size=(m, n)).astype(float)
-    if structure == "low rank":
+        entries = np.rint(2 * entries)
+    elif structure == "low rank":
         r = draw(st.integers(0, min(m, n)))
-        product: FloatArray = rng.standard_normal((m, r)) @ rng.standard_normal((r, n))
-        return product
-    if structure == "repeated":
-        return orthonormal(rng, max(m, n), max(m, n))[:m, :n]
-    if structure == "zero":
-        return np.zeros((m, n))
-    return rng.standard_normal((m, n))
+        entries = rng.standard_normal((m, r)) @ rng.standard_normal((r, n))
+    elif structure == "repeated":
+        entries = orthonormal(rng, max(m, n), max(m, n))[:m, :n]
+    elif structure == "zero":
+        entries = np.zeros((m, n))
+    return entries
 
 
 def orthonormal(rng: np.random.Generator, rows: int, cols: int) -> FloatArray:
