@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -157,15 +158,18 @@ def run(library: LeanLibrary, names: list[str], options: Options) -> Iterator[Th
             try:
                 yield future.result()
             except BrokenProcessPool:
-                yield _crashed(*futures[future])
+                yield _failed(*futures[future], "process", "a worker process died")
 
 
 def report(name: str, file: str, line: int, options: Options) -> TheoremReport:
-    """Run the checks and mutants of one theorem; a missing entry has no check and fails."""
+    """Run the checks and mutants of one theorem; a missing or broken entry fails."""
     start = time.perf_counter()
-    theorem = next((t for t in _entries_or_none(file) if t.name == name), None)
     checks: list[Outcome] = []
     mutants: list[MutantOutcome] = []
+    try:
+        theorem = next((t for t in _entries_or_none(file) if t.name == name), None)
+    except Exception:
+        return _failed(name, file, line, "import", traceback.format_exc(limit=-3))
     if theorem is not None:
         checks = [examine(c, c.claim or theorem.claim, options.budget) for c in theorem.checks]
         mutants = [_try_mutant(theorem, m, options) for m in theorem.mutants]
@@ -191,10 +195,8 @@ def _try_mutant(theorem: Theorem, mutant: Mutant, options: Options) -> MutantOut
     return MutantOutcome(change=mutant.change, killed=killed, outcomes=outcomes)
 
 
-def _crashed(name: str, file: str, line: int) -> TheoremReport:
-    outcome = Outcome(
-        kind="process", status="error", count=0, seconds=0, detail="a worker process died"
-    )
+def _failed(name: str, file: str, line: int, kind: str, detail: str) -> TheoremReport:
+    outcome = Outcome(kind=kind, status="error", count=0, seconds=0, detail=detail)
     return TheoremReport(name=name, file=file, line=line, checks=[outcome], mutants=[], seconds=0)
 
 
@@ -206,7 +208,7 @@ def compare(library: LeanLibrary, files: set[str] | None = None) -> Comparison:
     without_entry, without_theorem, changed = [], [], []
     for file in (_relative(library, path) for path in paths):
         declared = {name for name, declaration in theorems.items() if declaration.file == file}
-        registered = {theorem.name for theorem in _entries_or_none(file)} if declared else set()
+        registered = _registered(file)
         without_entry += sorted(declared - registered)
         without_theorem += sorted(registered - declared)
         changed += sorted(
@@ -227,6 +229,14 @@ def compare(library: LeanLibrary, files: set[str] | None = None) -> Comparison:
 
 def _relative(library: LeanLibrary, path: Path) -> str:
     return path.relative_to(library.root).as_posix()
+
+
+def _registered(file: str) -> set[str]:
+    """Names with an entry for a Lean file; none if its module cannot be imported."""
+    try:
+        return {theorem.name for theorem in _entries_or_none(file)}
+    except Exception:  # `report` shows the traceback, theorem by theorem
+        return set()
 
 
 def _entries_or_none(file: str) -> tuple[Theorem, ...]:

@@ -16,14 +16,14 @@ MARKS = {"passed": "green", "refuted": "bold red", "undecided": "yellow", "error
 def render(reports: list[TheoremReport], every_mutant_check: bool = False) -> Table:
     """One row per theorem: proof, checks by kind with their counts, mutants killed, time."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("theorem", "proof"):
-        table.add_column(heading, overflow="fold")
+    table.add_column("theorem", no_wrap=True)
+    table.add_column("proof in lean/", no_wrap=True, style="dim")
     for heading in (*COLUMNS, "mutants", "seconds"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for entry in reports:
         table.add_row(
             Text(entry.name, style="" if entry.passed else "bold red"),
-            f"{entry.file}:{entry.line}",
+            f"{entry.file.removesuffix('.lean')}:{entry.line}",
             *(_cell(entry, kind) for kind in COLUMNS),
             _mutants(entry),
             f"{entry.seconds:.2f}",
