@@ -1,0 +1,1 @@
+"""Figures, each made from formulas or stored results by one command."""
