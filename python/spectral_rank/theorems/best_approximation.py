@@ -27,16 +27,22 @@ from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.elementary import as_ball
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.formulas.power_law import band_energy, head_energy, singular_value
-from spectral_rank.theorems.claim import Claim, Relation, eq, iff, implies, le
-from spectral_rank.theorems.eckart_young import DECOMPOSITIONS, ECKART_YOUNG, STEWART
+from spectral_rank.theorems.claim import Claim, Relation, eq, iff, implies, le, le_or_tie
+from spectral_rank.theorems.eckart_young import (
+    DECOMPOSITIONS,
+    ECKART_YOUNG,
+    STEWART,
+    energy_of_svd,
+    with_any_values,
+)
 from spectral_rank.theorems.rational_matrices import (
+    ROTATION,
+    TURN,
     Decomposition,
-    cayley,
     random_decomposition,
     random_matrix,
     random_orthonormal,
     random_size,
-    random_values,
     rational_array,
     rational_zeros,
     seeded,
@@ -96,7 +102,12 @@ def _least(
 ) -> Iterator[Relation]:
     """The least squared error is the error of the best factors, and at most that of others."""
     yield eq(_error(A, best), least, "attained", atol=slack)
-    yield le(least, _error(A, other), "least", atol=slack)
+    yield le_or_tie(least, _error(A, other), _is_zero(other), "least", atol=slack)
+
+
+def _is_zero(factors: Factors) -> bool:
+    """Whether their product is zero for want of an inner dimension: the error is all of ``A``."""
+    return bool(factors[0].shape[1] == 0)
 
 
 def _error(A: NumberArray, factors: Factors) -> Number:
@@ -124,7 +135,8 @@ def eckart_young_power_law(
 ) -> Iterator[Relation]:
     n, r = vectors[0].shape[1], factors[0].shape[1]
     energy = band_energy(sign * alpha, min(max(r + shift, 0), n), n)
-    yield le(energy, _error(power_law_matrix(alpha, *vectors), factors))
+    error = _error(power_law_matrix(alpha, *vectors), factors)
+    yield le_or_tie(energy, error, _is_zero(factors))
 
 
 def frobenius_sq_power_law(
@@ -144,7 +156,7 @@ def relative_error_power_law(
     best = _error(A, best_factors(_power_law(alpha, vectors), r)) / energy
     missed = 1 - captured(alpha, min(r + shift, n), n)
     yield eq(best * best if root else best, missed, "attained")
-    yield le(missed, _error(A, factors) / energy, "least")
+    yield le_or_tie(missed, _error(A, factors) / energy, _is_zero(factors), "least")
 
 
 def capture_rank_le_iff_exists_approximation(
@@ -173,10 +185,6 @@ def capture_rank_le_iff_exists_approximation(
     yield implies(le(found, allowed), le(rank, width - below), "no other factors do better")
 
 
-def energy_of_svd(A: FloatArray) -> Iterator[Relation]:
-    yield eq(frobenius_sq(A), np.sum(np.linalg.svd(A, compute_uv=False) ** 2))
-
-
 def truncations_by_svd(alpha: float, n: int, eps: float, seed: int) -> Iterator[Relation]:
     """All truncations that numpy finds for a larger matrix, and the least rank that suffices."""
     rng = np.random.default_rng(seed)
@@ -189,12 +197,6 @@ def truncations_by_svd(alpha: float, n: int, eps: float, seed: int) -> Iterator[
     yield eq(np.array(errors), bands, "errors", atol=FLOAT_ATOL * energy)
     enough = next(r for r, error in enumerate(errors) if error <= eps * energy)
     yield eq(capture_rank(alpha, eps, n), enough, "least rank")
-
-
-def _with_any_values(rng: random.Random, size: int) -> dict[str, Any]:
-    """A decomposition whose values have any sign and order."""
-    U, s, V = random_decomposition(rng, size)
-    return {"svd": (U, random_values(rng, s.size), V)}
 
 
 def _vectors(rng: random.Random, size: int, least: int = 0) -> Vectors:
@@ -267,7 +269,8 @@ def _with_tolerance(rng: random.Random, size: int) -> dict[str, Any]:
     alpha = rng.choice((Fraction(rng.randint(0, 3)), _exponent(rng)))
     point = _law_point(rng, size, alpha, least=1)
     n = point["vectors"][0].shape[1]
-    reached = 1 - captured(Fraction(rng.randint(0, 2)), rng.randint(0, n), n)
+    law = alpha if alpha.denominator == 1 else Fraction(rng.randint(0, 2))
+    reached = 1 - captured(law, rng.randint(0, n), n)
     point["eps"] = rng.choice((reached, Fraction(rng.randint(0, 100), 100), Fraction(3, 2)))
     return point
 
@@ -279,9 +282,7 @@ def _float_point(A: FloatArray, r: int, rng: np.random.Generator) -> dict[str, A
     return {"svd": (U, s, Vt.T), "factors": (X, np.linalg.lstsq(X, A)[0] if r else X.T @ A)}
 
 
-_TURN = cayley(rational_array([[0, 1, 2], [-1, 0, "1/2"], [-2, "-1/2", 0]]))
-_ROTATION = rational_array([["3/5", "-4/5"], ["4/5", "3/5"]])
-VECTORS: tuple[Vectors, ...] = ((_TURN[:, :2], _ROTATION), (_TURN, _TURN.T), (_TURN[:, :1],) * 2)
+VECTORS: tuple[Vectors, ...] = ((TURN[:, :2], ROTATION), (TURN, TURN.T), (TURN[:, :1],) * 2)
 """Of rank two, three and one."""
 
 EXPONENTS = tuple(Fraction(a) for a in ("0", "3/10", "1/2", "1", "27/20", "3"))
@@ -336,7 +337,7 @@ THEOREMS = (
         claim=frobenius_sq_spectral_matrix,
         checks=(
             Certified(grid(svd=DECOMPOSITIONS), "exact"),
-            Property(seeded(_with_any_values), "exact"),
+            Property(seeded(with_any_values), "exact"),
             Property({"A": matrices()}, "float", claim=energy_of_svd),
         ),
         mutants=changed(

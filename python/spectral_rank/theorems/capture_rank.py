@@ -22,6 +22,7 @@ from spectral_rank.formulas.elementary import as_ball, power
 from spectral_rank.formulas.power_law import head_energy, tail_energy
 from spectral_rank.formulas.search import least_index, sign
 from spectral_rank.theorems.claim import Relation, Verdict, eq, iff, implies, le, lt
+from spectral_rank.theorems.power_law import APOSTOL
 from spectral_rank.theorems.strategies import (
     HALF,
     exponents,
@@ -33,7 +34,6 @@ from spectral_rank.theorems.strategies import (
 )
 from spectral_rank.theorems.theorem import Certified, Mutant, Property, Theorem, grid
 from spectral_rank.theorems.variance_capture import (
-    APOSTOL,
     APOSTOL_SUMS,
     E5,
     JOLLIFFE,

@@ -78,6 +78,16 @@ def lt(
     return _compare("<", lhs, rhs, label, rtol, atol)
 
 
+def le_or_tie(
+    lhs: Any, rhs: Any, tie: bool, label: str = "", rtol: float = FLOAT_RTOL, atol: float = 0.0
+) -> Relation:
+    """``lhs <= rhs``, where the claim knows whether both sides are the same number.
+
+    Balls never decide an order between equal numbers, but they decide that these are equal.
+    """
+    return (eq if tie else le)(lhs, rhs, label, rtol, atol)
+
+
 def holds(fact: bool, label: str) -> Relation:
     """A fact that the claim decided itself, from exact data."""
     return Relation(lambda: label, lambda: Verdict.HOLDS if fact else Verdict.REFUTED)

@@ -17,10 +17,10 @@ from spectral_rank.formulas.elementary import as_ball, exp, log, power
 from spectral_rank.formulas.power_law import head_energy
 from spectral_rank.theorems.capture_rank import PRECISION
 from spectral_rank.theorems.claim import Relation, eq, le
+from spectral_rank.theorems.power_law import APOSTOL
 from spectral_rank.theorems.strategies import HALF, ranks, reals, tolerances
 from spectral_rank.theorems.theorem import Certified, Mutant, Property, Theorem, grid
 from spectral_rank.theorems.variance_capture import (
-    APOSTOL,
     APOSTOL_SUMS,
     RHOS,
     Share,

@@ -25,8 +25,9 @@ from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.claim import Claim, Relation, eq, le
 from spectral_rank.theorems.rational_matrices import (
+    ROTATION,
+    TURN,
     Decomposition,
-    cayley,
     random_decomposition,
     random_matrix,
     random_orthonormal,
@@ -179,14 +180,14 @@ def eckart_young_is_least(
     yield le(tail, frobenius_sq(A - X @ Y), "least", atol=_slack(s))
 
 
-def _with_any_values(rng: random.Random, size: int) -> dict[str, Any]:
+def with_any_values(rng: random.Random, size: int) -> dict[str, Any]:
     """A decomposition whose values have any sign and order."""
     U, s, V = random_decomposition(rng, size)
     return {"svd": (U, random_values(rng, s.size), V)}
 
 
 def _with_any_values_and_rank(rng: random.Random, size: int) -> dict[str, Any]:
-    return {**_with_any_values(rng, size), "r": rng.randint(0, size + 1)}
+    return {**with_any_values(rng, size), "r": rng.randint(0, size + 1)}
 
 
 def _values_and_rank(rng: random.Random, size: int) -> dict[str, Any]:
@@ -296,16 +297,14 @@ def _exact_points(best: Callable[[Decomposition, int], dict[str, Any]]) -> tuple
 
 _RANKS = st.integers(0, 7)
 
-_TURN = cayley(rational_array([[0, 1, 2], [-1, 0, "1/2"], [-2, "-1/2", 0]]))
-_ROTATION = rational_array([["3/5", "-4/5"], ["4/5", "3/5"]])
 
 SPECTRA = tuple(rational_array(s) for s in ([3, 1], ["5/2", "5/2"], [1, 0], [0, 0]))
 """Distinct, repeated, with a zero, and zero."""
 
-DECOMPOSITIONS = tuple((U, s, _TURN[:, 1:]) for U in (_TURN[:, :2], _ROTATION) for s in SPECTRA)
+DECOMPOSITIONS = tuple((U, s, TURN[:, 1:]) for U in (TURN[:, :2], ROTATION) for s in SPECTRA)
 """Of matrices with three or two rows and three columns."""
 
-ANY_VALUES = (*DECOMPOSITIONS, (_TURN, rational_array([1, -4, "1/2"]), _TURN.T))
+ANY_VALUES = (*DECOMPOSITIONS, (TURN, rational_array([1, -4, "1/2"]), TURN.T))
 """Also with values of any sign and order, for the theorems that need no spectrum."""
 
 KNAPSACKS = grid(
@@ -326,7 +325,7 @@ PROGRAMS = grid(
 DIAGONALS = tuple(
     {"s": s, "Q": Q, "C": Q.T @ np.diag(s)}
     for s in SPECTRA
-    for Q in (rational_zeros(2, 0), rational_identity(2)[:, :1], _ROTATION[:, :1], _ROTATION)
+    for Q in (rational_zeros(2, 0), rational_identity(2)[:, :1], ROTATION[:, :1], ROTATION)
 )
 
 
@@ -456,7 +455,7 @@ THEOREMS = (
         claim=frobenius_sq_eq_energy,
         checks=(
             Certified(grid(svd=ANY_VALUES), "exact"),
-            Property(seeded(_with_any_values), "exact"),
+            Property(seeded(with_any_values), "exact"),
             Property({"A": matrices()}, "float", claim=energy_of_svd),
         ),
         mutants=(

@@ -19,6 +19,8 @@ from spectral_rank.formulas.envelope import explained
 from spectral_rank.formulas.rank import cont_tail, rank_ratio
 from spectral_rank.theorems.claim import Relation, holds, implies, le, lt
 from spectral_rank.theorems.conditioning import E5, envelopes, spectrum_between
+from spectral_rank.theorems.power_law import APOSTOL
+from spectral_rank.theorems.rank_formula import rank_ratio_everywhere
 from spectral_rank.theorems.strategies import (
     HALF,
     ordered_ranks,
@@ -39,20 +41,8 @@ from spectral_rank.theorems.theorem import (
 
 NIVEN = "Niven, Numbers: Rational and Irrational (1961), chapter 4: roots and rational powers"
 MOORE = "Moore, Kearfott and Cloud, Introduction to Interval Analysis (2009), chapter 5"
-APOSTOL = "Apostol, Mathematical Analysis (1974), section 8.12: the integral test with its bounds"
 
 Relate = Callable[..., Relation]
-
-
-def rank_ratio_everywhere(alpha: Number, eps: Number) -> Number:
-    """``rankRatio`` as Lean defines it for all real numbers, where 1 / 0 is 0.
-
-    The formula refuses tolerances outside (0, 1] and exponents up to 1/2.
-    """
-    slope = 2 * alpha - 1
-    if slope > 0 and 0 < eps <= 1:
-        return rank_ratio(alpha, eps)
-    return power(eps, 0 * slope if slope == 0 else 1 / slope)
 
 
 def capture_ratio_everywhere(alpha: Number, eps: Number) -> Number:

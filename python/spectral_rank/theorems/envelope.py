@@ -18,12 +18,11 @@ from spectral_rank.formulas.elementary import power
 from spectral_rank.formulas.envelope import explained, in_envelope
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.formulas.rank import cont_tail
-from spectral_rank.theorems.claim import Claim, Relation, holds, le
+from spectral_rank.theorems.claim import Claim, Relation, holds, le, le_or_tie
+from spectral_rank.theorems.power_law import APOSTOL
 from spectral_rank.theorems.rational_matrices import rational_array, seeded
 from spectral_rank.theorems.strategies import HALF
 from spectral_rank.theorems.theorem import Certified, Mutant, Point, Property, Theorem
-
-APOSTOL = "Apostol, Mathematical Analysis (1974), section 8.12: the integral test with its bounds"
 
 LONGEST = 12
 """Longest spectrum drawn; longer ones are among the certified points."""
@@ -42,9 +41,9 @@ def one_sub_explained_le(
     shift: int = 0,
 ) -> Iterator[Relation]:
     d, (c, C) = len(s), constants
-    yield _hypothesis(alpha, s, constants)
+    yield inside_envelope(alpha, s, constants)
     missed = 1 - captured(alpha, min(r + shift, d), d)
-    yield le(1 - explained(s, r, d), (C / c) ** exponent * missed)
+    yield le_or_tie(1 - explained(s, r, d), (C / c) ** exponent * missed, tie=r == d)
 
 
 def le_one_sub_explained(
@@ -57,9 +56,9 @@ def le_one_sub_explained(
     shift: int = 0,
 ) -> Iterator[Relation]:
     d, (c, C) = len(s), constants
-    yield _hypothesis(alpha, s, constants)
+    yield inside_envelope(alpha, s, constants)
     missed = 1 - captured(alpha, max(r - shift, 0), d)
-    yield le((c / C) ** exponent * missed, 1 - explained(s, r, d))
+    yield le_or_tie((c / C) ** exponent * missed, 1 - explained(s, r, d), tie=r == d)
 
 
 def explained_ge(
@@ -72,12 +71,13 @@ def explained_ge(
     shift: int = 0,
 ) -> Iterator[Relation]:
     c, C = constants
-    yield _hypothesis(alpha, s, constants)
+    yield inside_envelope(alpha, s, constants)
     bound = (C / c) ** exponent * cont_tail(alpha, r + shift)
     yield le(1 - bound, explained(s, r, len(s)))
 
 
-def _hypothesis(alpha: Number, s: NumberArray, constants: tuple[Number, Number]) -> Relation:
+def inside_envelope(alpha: Number, s: NumberArray, constants: tuple[Number, Number]) -> Relation:
+    """The hypothesis of the theorems about envelopes."""
     return holds(in_envelope(*constants, alpha, s, len(s)), "inside the envelope")
 
 

@@ -369,8 +369,8 @@ def _factored(least: int) -> tuple[Certified, Property]:
 THEOREMS = (
     Theorem(
         name="stateAfter_append",
-        statement=r"s(h;\, x_1 \dots x_p\, y_1 \dots y_q) = sig(s(h;\, x_1 \dots x_p);\,"
-        r" y_1 \dots y_qig)",
+        statement=r"s(h;\, x_1 \dots x_p\, y_1 \dots y_q) = s\big(s(h;\, x_1 \dots x_p);\,"
+        r" y_1 \dots y_q\big)",
         domain=r"W : H \to H,\ B : X \to H \text{ linear},\ p, q \ge 0",
         claim=state_after_append,
         checks=(
@@ -396,7 +396,7 @@ THEOREMS = (
     ),
     Theorem(
         name="memory_mem_range",
-        statement=r"W\, s(h;\, x_1 \dots x_n) \in \operatorname{range} W",
+        statement=r"W\, s(h;\, x_1 \dots x_n) \in \mathrm{range} W",
         domain=r"n \ge 0",
         claim=memory_mem_range,
         checks=_systems(least=0),
@@ -404,7 +404,7 @@ THEOREMS = (
     ),
     Theorem(
         name="stateAfter_cons_mem",
-        statement=r"s(h;\, x_1 \dots x_n) - s(0;\, x_1 \dots x_n) \in \operatorname{range} W",
+        statement=r"s(h;\, x_1 \dots x_n) - s(0;\, x_1 \dots x_n) \in \mathrm{range} W",
         domain=r"n \ge 1",
         claim=state_after_cons_mem,
         checks=_systems(least=1),
@@ -412,7 +412,7 @@ THEOREMS = (
     ),
     Theorem(
         name="stateAfter_concat_mem",
-        statement=r"s(h;\, x_1 \dots x_n) - B x_n \in \operatorname{range} W",
+        statement=r"s(h;\, x_1 \dots x_n) - B x_n \in \mathrm{range} W",
         domain=r"n \ge 1",
         claim=state_after_concat_mem,
         checks=_systems(least=1),
@@ -420,8 +420,8 @@ THEOREMS = (
     ),
     Theorem(
         name="finrank_memory_le",
-        statement=r"\dim \operatorname{span}\{W\, s(h;\, x_1 \dots x_n) : n \ge 0,\ x_i \in X\}"
-        r" \le \operatorname{rank} W",
+        statement=r"\dim \mathrm{span}\{W\, s(h;\, x_1 \dots x_n) : n \ge 0,\ x_i \in X\}"
+        r" \le \mathrm{rank} W",
         domain=r"\dim H < \infty",
         claim=finrank_memory_le,
         checks=_systems(least=0),
@@ -433,7 +433,7 @@ THEOREMS = (
     ),
     Theorem(
         name="finrank_memory_le_of_factor",
-        statement=r"\dim \operatorname{span}\{UV\, s(h;\, x_1 \dots x_n) : n \ge 0,\ x_i \in X\}"
+        statement=r"\dim \mathrm{span}\{UV\, s(h;\, x_1 \dots x_n) : n \ge 0,\ x_i \in X\}"
         r" \le r",
         domain=r"W = UV,\ V : H \to \mathbb{R}^r,\ U : \mathbb{R}^r \to H",
         claim=finrank_memory_le_of_factor,

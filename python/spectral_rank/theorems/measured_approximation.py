@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from spectral_rank.formulas.best_approximation import frobenius_sq, spectral_matrix
 from spectral_rank.formulas.capture import captured
 from spectral_rank.formulas.domain import Number
-from spectral_rank.formulas.envelope import explained, in_envelope
+from spectral_rank.formulas.elementary import as_ball
+from spectral_rank.formulas.envelope import explained
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.best_approximation import (
     VECTORS,
@@ -26,18 +27,19 @@ from spectral_rank.theorems.best_approximation import (
     changed,
     factors_near,
 )
-from spectral_rank.theorems.claim import Relation, eq, holds, le
+from spectral_rank.theorems.claim import Relation, eq, holds, le, le_or_tie
 from spectral_rank.theorems.eckart_young import ECKART_YOUNG
 from spectral_rank.theorems.enclosure import tightest_numerator
 from spectral_rank.theorems.envelope import (
-    APOSTOL,
     SLACK,
     any_exponent,
     envelope_around,
     envelope_point,
+    inside_envelope,
     integral_exponent,
     spectrum_near_law,
 )
+from spectral_rank.theorems.power_law import APOSTOL
 from spectral_rank.theorems.rational_matrices import (
     Decomposition,
     random_decomposition,
@@ -81,9 +83,9 @@ def exists_approximation(
     A = spectral_matrix(s, U, V)
     X, Y = best_factors(svd, max(r - fewer, 0))
     missed = 1 - captured(alpha, r, len(s))
-    yield _hypothesis(alpha, s, constants)
+    yield inside_envelope(alpha, s, constants)
     bound = (C / c) ** exponent * missed * frobenius_sq(A)
-    yield le(frobenius_sq(A - X @ Y), bound, atol=FLOAT_ATOL * _scale(s))
+    yield le_or_tie(frobenius_sq(A - X @ Y), bound, r == len(s), atol=FLOAT_ATOL * _scale(s))
 
 
 def error_ge_of_rank(
@@ -99,7 +101,7 @@ def error_ge_of_rank(
     (U, s, V), (c, C), (X, Y) = svd, constants, factors
     A = spectral_matrix(s, U, V)
     missed = 1 - captured(alpha, max(r - shift, 0), len(s))
-    yield _hypothesis(alpha, s, constants)
+    yield inside_envelope(alpha, s, constants)
     bound = (c / C) ** exponent * missed * frobenius_sq(A)
     yield le(bound, frobenius_sq(A - X @ Y), atol=FLOAT_ATOL * _scale(s))
 
@@ -119,16 +121,13 @@ def exists_approximation_of_cert(
     theorem = "InEnvelope.exists_approximation_of_cert"
     p, inequality = tightest_numerator(theorem, u, v, (r,), q, exchanged=exchanged)
     yield inequality
-    yield le((Fraction(u, v) + 1) / 2, alpha, "a <= alpha")
-    yield _hypothesis(alpha, s, constants)
+    corner = as_ball((Fraction(u, v) + 1) / 2)
+    yield holds(not corner > as_ball(alpha), "a <= alpha")
+    yield inside_envelope(alpha, s, constants)
     A = spectral_matrix(s, U, V)
     X, Y = best_factors(svd, r)
     bound = (C / c) ** exponent * p / q * frobenius_sq(A)
     yield le(frobenius_sq(A - X @ Y), bound)
-
-
-def _hypothesis(alpha: Number, s: NumberArray, constants: Constants) -> Relation:
-    return holds(in_envelope(*constants, alpha, s, len(s)), "inside the envelope")
 
 
 def _scale(s: NumberArray) -> float:

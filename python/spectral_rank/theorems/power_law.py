@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import partial
 
 import sympy
+from hypothesis import strategies as st
 
 from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.elementary import hurwitz_zeta, power
@@ -17,7 +18,7 @@ from spectral_rank.formulas.power_law import (
     singular_value,
     tail_energy,
 )
-from spectral_rank.theorems.claim import Relation, eq, le, lt
+from spectral_rank.theorems.claim import Relation, eq, le, le_or_tie, lt
 from spectral_rank.theorems.strategies import (
     exponents,
     noncritical_exponents,
@@ -43,6 +44,9 @@ BOTH_SIDES = (Fraction(0), Fraction(1, 10), Fraction(49, 100), Fraction(51, 100)
 STEEP = (Fraction(51, 100), Fraction(3, 5), Fraction(1), E5, Fraction(3))
 SIZES = (1, 2, 10, 1536, 10**6)
 
+RATIONAL_POWERS = tuple(Fraction(k, 2) for k in (0, 2, 3, 4, 7))
+"""Noncritical exponents at which the antiderivative of a rational number is rational."""
+
 
 def singular_value_antitone(
     alpha: Number, pair: tuple[int, int], *, reverse: bool = False
@@ -56,14 +60,16 @@ def singular_value_sq(alpha: Number, i: Number, *, factor: int = 2) -> Iterator[
 
 
 def antideriv_sub_le(
-    alpha: Number, x: Number, y: Number, *, slope_at_y: bool = False
+    alpha: Number, x: Number, y: Number, *, slope_at_y: bool = False, factor: int = 2
 ) -> Iterator[Relation]:
-    slope = power(y if slope_at_y else x, -2 * alpha)
+    slope = power(y if slope_at_y else x, -factor * alpha)
     yield le(antideriv(alpha, y) - antideriv(alpha, x), slope * (y - x))
 
 
-def antideriv_step(alpha: Number, a: Number, *, swapped: bool = False) -> Iterator[Relation]:
-    step = antideriv(alpha, a + 1) - antideriv(alpha, a)
+def antideriv_step(
+    alpha: Number, a: Number, *, swapped: bool = False, length: int = 1
+) -> Iterator[Relation]:
+    step = antideriv(alpha, a + length) - antideriv(alpha, a)
     right, left = power(a + 1, -2 * alpha), power(a, -2 * alpha)
     if swapped:
         left, right = right, left
@@ -114,7 +120,7 @@ def tail_energy_antitone(
     r, d = pair
     if reverse:
         r, d = d, r
-    yield le(tail_energy(alpha, d), tail_energy(alpha, r))
+    yield le_or_tie(tail_energy(alpha, d), tail_energy(alpha, r), tie=r == d)
 
 
 def tail_energy_le(alpha: Number, r: int, *, shift: int = 0, scale: int = 1) -> Iterator[Relation]:
@@ -131,6 +137,7 @@ def _pairs(*sizes: int, low: int = 0) -> tuple[tuple[int, int], ...]:
     return tuple((m, n) for m in (low, *sizes) for n in sizes if m <= n)
 
 
+_TWO_POINTS = {"x": reals(0, 20, open_low=True), "y": reals(0, 20, open_low=True)}
 _alpha = sympy.Symbol("alpha", real=True)
 _i = sympy.Symbol("i", positive=True, integer=True)
 
@@ -172,15 +179,16 @@ THEOREMS = (
                 )
             ),
             Property(
-                {
-                    "alpha": noncritical_exponents(),
-                    "x": reals(0, 20, open_low=True),
-                    "y": reals(0, 20, open_low=True),
-                }
+                st.fixed_dictionaries(
+                    {"alpha": noncritical_exponents().filter(bool), **_TWO_POINTS}
+                ).filter(lambda point: point["x"] != point["y"])
             ),
+            # Also where both sides are equal, which balls do not decide: exponent 0, equal points.
+            Property({"alpha": st.sampled_from(RATIONAL_POWERS), **_TWO_POINTS}, "exact"),
         ),
         mutants=(
             Mutant("slope at y for the slope at x", partial(antideriv_sub_le, slope_at_y=True)),
+            Mutant("slope x^(-alpha)", partial(antideriv_sub_le, factor=1)),
         ),
         references=(APOSTOL,),
     ),
@@ -195,7 +203,10 @@ THEOREMS = (
             ),
             Property({"alpha": noncritical_exponents(), "a": reals(0, 50, open_low=True)}),
         ),
-        mutants=(Mutant("bounds exchanged", partial(antideriv_step, swapped=True)),),
+        mutants=(
+            Mutant("bounds exchanged", partial(antideriv_step, swapped=True)),
+            Mutant("a step of length 2", partial(antideriv_step, length=2)),
+        ),
         references=(APOSTOL,),
     ),
     Theorem(

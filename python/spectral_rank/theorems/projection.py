@@ -22,7 +22,8 @@ from spectral_rank.formulas.best_approximation import (
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.claim import Relation, eq, holds, le, lt
 from spectral_rank.theorems.rational_matrices import (
-    cayley,
+    ROTATION,
+    TURN,
     random_matrix,
     random_orthonormal,
     random_projection,
@@ -214,15 +215,14 @@ def projection_of_svd(X: NumberArray) -> Iterator[Relation]:
 
 _ENTRIES = np.array(sympy.symbols("a:6", real=True), dtype=object).reshape(2, 3)
 
-_TURN = cayley(rational_array([[0, 1, 2], [-1, 0, "1/2"], [-2, "-1/2", 0]]))
 
 ORTHONORMAL = (
     rational_zeros(2, 0),
     rational_identity(2)[:, ::-1],
-    rational_array([["3/5", "-4/5"], ["4/5", "3/5"]]),
-    _TURN[:, :1],
-    _TURN[:, 1:],
-    _TURN,
+    ROTATION,
+    TURN[:, :1],
+    TURN[:, 1:],
+    TURN,
 )
 """Without columns, a permutation, a rotation; one, two and three columns in three dimensions."""
 

@@ -27,6 +27,7 @@ from spectral_rank.formulas.rank import (
 )
 from spectral_rank.formulas.search import least_index
 from spectral_rank.theorems.claim import Relation, eq, holds, iff, implies, le, lt
+from spectral_rank.theorems.power_law import APOSTOL, DLMF_ZETA
 from spectral_rank.theorems.strategies import (
     HALF,
     exponents,
@@ -46,9 +47,7 @@ from spectral_rank.theorems.theorem import (
     grid,
 )
 
-APOSTOL = "Apostol, Mathematical Analysis (1974), section 8.12: the integral test with its bounds"
 DLMF_POWERS = "NIST Digital Library of Mathematical Functions, 4.2(iv): powers"
-DLMF_ZETA = "NIST Digital Library of Mathematical Functions, 25.11: the Hurwitz zeta function"
 ECKART_YOUNG = (
     "Eckart and Young, The approximation of one matrix by another of lower rank, "
     "Psychometrika 1 (1936): why the tail energy is the error of the best approximation"
@@ -97,7 +96,7 @@ def cont_tail_ratio(
 # The rank ratio
 
 
-def _ratio(alpha: Number, eps: Number) -> Number:
+def rank_ratio_everywhere(alpha: Number, eps: Number) -> Number:
     """`rank_ratio`, and its formula at the exponents and tolerances that only Lean admits.
 
     Lean reads the exponent ``1 / (2 alpha - 1)`` at 1/2 as ``1 / 0 = 0``.
@@ -122,7 +121,9 @@ def _ratio_inverted(alpha: Number, eps: Number) -> Number:
 Ratio = Callable[[Number, Number], Number]
 
 
-def rank_ratio_rpow(alpha: Number, eps: Number, *, ratio: Ratio = _ratio) -> Iterator[Relation]:
+def rank_ratio_rpow(
+    alpha: Number, eps: Number, *, ratio: Ratio = rank_ratio_everywhere
+) -> Iterator[Relation]:
     yield eq(power(ratio(alpha, eps), 2 * alpha - 1), eps)
 
 
@@ -132,7 +133,7 @@ def rank_formula(
     x: Number,
     d: Number,
     *,
-    ratio: Ratio = _ratio,
+    ratio: Ratio = rank_ratio_everywhere,
     inverted: bool = False,
 ) -> Iterator[Relation]:
     """Each direction at a general solution: from the ratio to the tails, from tails to the ratio.
@@ -145,30 +146,43 @@ def rank_formula(
     yield eq(d / x if inverted else x / d, ratio(alpha, tails), "only if")
 
 
-def rank_ratio_pos(alpha: Number, eps: Number, *, floor: int = 0) -> Iterator[Relation]:
-    yield lt(floor * eps, _ratio(alpha, eps))
+def rank_ratio_pos(
+    alpha: Number, eps: Number, *, floor: int = 0, ceiling: int = 0
+) -> Iterator[Relation]:
+    ratio = rank_ratio_everywhere(alpha, eps)
+    yield lt(floor * eps + ceiling * ratio**2, ratio)
 
 
 def rank_ratio_le_one(
-    alpha: Number, eps: Number, *, scale: int = 1, ratio: Ratio = _ratio
+    alpha: Number, eps: Number, *, scale: int = 1, ratio: Ratio = rank_ratio_everywhere
 ) -> Iterator[Relation]:
     yield le(scale * ratio(alpha, eps), 1)
 
 
 def rank_ratio_lt_one(
-    alpha: Number, eps: Number, *, scale: int = 1, ratio: Ratio = _ratio
+    alpha: Number, eps: Number, *, scale: int = 1, ratio: Ratio = rank_ratio_everywhere
 ) -> Iterator[Relation]:
     yield lt(scale * ratio(alpha, eps), 1)
 
 
 def rank_ratio_strict_mono_eps(
-    alpha: Number, eps: Number, step: Number, *, ratio: Ratio = _ratio, slope: int = 0
+    alpha: Number,
+    eps: Number,
+    step: Number,
+    *,
+    ratio: Ratio = rank_ratio_everywhere,
+    slope: int = 0,
 ) -> Iterator[Relation]:
     yield lt(ratio(alpha, eps) + slope * step, ratio(alpha, eps + step))
 
 
 def rank_ratio_strict_mono_alpha(
-    alpha: Number, eps: Number, step: Number, *, ratio: Ratio = _ratio, slope: int = 0
+    alpha: Number,
+    eps: Number,
+    step: Number,
+    *,
+    ratio: Ratio = rank_ratio_everywhere,
+    slope: int = 0,
 ) -> Iterator[Relation]:
     yield lt(ratio(alpha, eps) + slope * step, ratio(alpha + step, eps))
 
@@ -178,7 +192,7 @@ def rank_ratio_le_iff(
 ) -> Iterator[Relation]:
     threshold = power(y, 2 * alpha - excess)
     right = le(threshold, eps) if reverse else le(eps, threshold)
-    yield iff(le(_ratio(alpha, eps), y), right)
+    yield iff(le(rank_ratio_everywhere(alpha, eps), y), right)
 
 
 # The implied exponent
@@ -214,13 +228,13 @@ def half_lt_implied_alpha(
 def rank_ratio_implied_alpha(
     eps: Number, rho: Number, *, implied: Implied = _implied
 ) -> Iterator[Relation]:
-    yield eq(_ratio(implied(eps, rho), eps), rho)
+    yield eq(rank_ratio_everywhere(implied(eps, rho), eps), rho)
 
 
 def implied_alpha_rank_ratio(
     alpha: Number, eps: Number, *, implied: Implied = _implied
 ) -> Iterator[Relation]:
-    yield eq(implied(eps, _ratio(alpha, eps)), alpha)
+    yield eq(implied(eps, rank_ratio_everywhere(alpha, eps)), alpha)
 
 
 # The discrete tails
@@ -303,14 +317,14 @@ def adequate_self(
 def adequate_of_le(
     alpha: Number, eps: Number, d: int, r: int, *, widen: int = 1, slack: int = 0
 ) -> Iterator[Relation]:
-    premise = le(_ratio(alpha, eps) * (d + widen), r + slack)
+    premise = le(rank_ratio_everywhere(alpha, eps) * (d + widen), r + slack)
     yield implies(premise, _is_adequate(alpha, eps, d, r))
 
 
 def le_of_adequate(
     alpha: Number, eps: Number, d: int, r: int, *, widen: int = 0, slack: int = 1
 ) -> Iterator[Relation]:
-    conclusion = le(_ratio(alpha, eps) * (d + widen), r + slack)
+    conclusion = le(rank_ratio_everywhere(alpha, eps) * (d + widen), r + slack)
     yield implies(_is_adequate(alpha, eps, d, r), conclusion)
 
 
@@ -325,9 +339,9 @@ def optimal_rank_adequate(
 
 
 def optimal_rank_le(
-    alpha: Number, eps: Number, d: int, r: int, *, more: int = 0
+    alpha: Number, eps: Number, d: int, r: int, *, more: int = 0, wider: int = 0
 ) -> Iterator[Relation]:
-    best = _optimal(alpha, eps, d) + more
+    best = _optimal(alpha, eps, d + wider) + more
     yield implies(_adequacy(alpha, eps, d, r), holds(best <= r, f"{best} <= {r}"))
 
 
@@ -351,13 +365,13 @@ def optimal_rank_le_dim(
 def optimal_rank_bounds(
     alpha: Number, eps: Number, d: int, *, below: int = 1, above: int = 1
 ) -> Iterator[Relation]:
-    ratio, best = _ratio(alpha, eps), _optimal(alpha, eps, d)
+    ratio, best = rank_ratio_everywhere(alpha, eps), _optimal(alpha, eps, d)
     yield le(ratio * d - below, best, "lower bound")
     yield le(best, ratio * (d + 1) + above, "upper bound")
 
 
 def optimal_rank_ratio_tendsto(
-    alpha: Number, eps: Number, d: int, *, ratio: Ratio = _ratio, rate: int = 1
+    alpha: Number, eps: Number, d: int, *, ratio: Ratio = rank_ratio_everywhere, rate: int = 1
 ) -> Iterator[Relation]:
     """The squeeze of the proof at ``d`` and ``10 d``, and the limit extrapolated from the two."""
     limit = ratio(alpha, eps)
@@ -565,7 +579,10 @@ THEOREMS = (
             Certified(grid(alpha=(Fraction(0), HALF, *STEEP), eps=(*TOLERANCES, Fraction(7)))),
             Property({"alpha": exponents() | reals(-4, 4), "eps": _wide_tolerances()}),
         ),
-        mutants=(Mutant("greater than eps", partial(rank_ratio_pos, floor=1)),),
+        mutants=(
+            Mutant("greater than eps", partial(rank_ratio_pos, floor=1)),
+            Mutant("below 1 too, for every eps", partial(rank_ratio_pos, ceiling=1)),
+        ),
         references=(DLMF_POWERS,),
     ),
     Theorem(
@@ -827,7 +844,10 @@ THEOREMS = (
             Certified(_grid_ranks(-1, 0, 1)),
             Property(_cases(low=-2, low_r=0)),
         ),
-        mutants=(Mutant("one rank more", partial(optimal_rank_le, more=1)),),
+        mutants=(
+            Mutant("one rank more", partial(optimal_rank_le, more=1)),
+            Mutant("the optimal rank of width d + 1", partial(optimal_rank_le, wider=1)),
+        ),
     ),
     Theorem(
         name="adequate_iff_optimalRank_le",

@@ -83,6 +83,13 @@ def reflected(columns: NumberArray, vectors: Sequence[NumberArray]) -> NumberArr
     return quotients
 
 
+TURN = cayley(rational_array([[0, 1, 2], [-1, 0, "1/2"], [-2, "-1/2", 0]]))
+"""A rotation in three dimensions without a zero among its entries."""
+
+ROTATION = rational_array([["3/5", "-4/5"], ["4/5", "3/5"]])
+"""A rotation in two dimensions."""
+
+
 def range_projection(X: NumberArray) -> NumberArray:
     """The orthogonal projection onto the column space of a rational matrix, by Gram-Schmidt.
 

@@ -23,9 +23,10 @@ from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.best_approximation import changed, factors_near
 from spectral_rank.theorems.claim import Relation, eq, iff, le, lt
 from spectral_rank.theorems.eckart_young import DECOMPOSITIONS, ECKART_YOUNG, STEWART
+from spectral_rank.theorems.rank_manifold import exact_rank
 from spectral_rank.theorems.rational_matrices import (
+    TURN,
     Decomposition,
-    cayley,
     random_decomposition,
     random_matrix,
     random_orthonormal,
@@ -50,11 +51,6 @@ FLOAT_ATOL = 1e-11
 
 Eigenbasis = tuple[NumberArray, NumberArray]
 """Eigenvectors as columns, and eigenvalues in decreasing order."""
-
-
-def rational_rank(A: NumberArray) -> int:
-    """The rank of a rational matrix by Gaussian elimination."""
-    return int(_flint_matrix(A).rank())
 
 
 def _flint_matrix(A: NumberArray) -> flint.fmpq_mat:
@@ -140,7 +136,8 @@ def exists_sorted_eigenbasis(
             le(d[1:], d[:-1], "sorted"),
             _orthonormal("columns", W),
             _orthonormal("rows", W.T),
-            eq(image, np.diag(d), "diagonal", atol=FLOAT_ATOL * _scale(H)),
+            # The eigenvalues as balls of this precision: relations are decided at a lower one.
+            eq(image, _like(W, np.diag(d)), "diagonal", atol=FLOAT_ATOL * _scale(H)),
         )
     yield from relations
 
@@ -176,11 +173,11 @@ def eckart_young_matrix_rank(
     A: NumberArray, B: NumberArray, extra: int, *, missing: int = 0, reverse: bool = False
 ) -> Iterator[Relation]:
     """``B`` has rank at most ``r``: the rank of ``B``, or a larger number."""
-    r = rational_rank(B) + extra
+    r = exact_rank(B) + extra
     energies, truncation = energies_and_truncation(A, max(r - missing, 0))
     positive = sum(energy > 0 for energy in energies)
-    yield eq(positive, rational_rank(A), "number of positive values")
-    yield le(rational_rank(truncation), r, "rank of the truncation")
+    yield eq(positive, exact_rank(A), "number of positive values")
+    yield le(exact_rank(truncation), r, "rank of the truncation")
     yield from _least_error(A, B, energies[::-1] if reverse else energies, truncation, r)
 
 
@@ -237,7 +234,7 @@ def rank_eq_of_singular_value_decomposition(
     if wrong == "equal columns":
         U = U[:, [0] * len(s)]
     A = spectral_matrix(s, U, V)
-    rank = rational_rank(A) if A.dtype == object else int(np.linalg.matrix_rank(A))
+    rank = exact_rank(A) if A.dtype == object else int(np.linalg.matrix_rank(A))
     yield eq(rank, len(s))
 
 
@@ -245,11 +242,11 @@ def rank_le_iff_exists_factor(
     B: NumberArray, X: NumberArray, Y: NumberArray, *, strict: int = 0, missing: int = 0
 ) -> Iterator[Relation]:
     """For every ``r``: the witness is a rank factorization, cut to the inner dimension ``r``."""
-    rank = rational_rank(B)
+    rank = exact_rank(B)
     for r in range(max(B.shape) + 2):
         left, right = rank_factors(B, max(r - missing, 0))
         yield iff(le(rank, r - strict), eq(left @ right + 0 * B, B), f"factors of width {r}")
-    yield le(rational_rank(X @ Y + 0 * B), X.shape[1] - strict, "rank of a product")
+    yield le(exact_rank(X @ Y + 0 * B), X.shape[1] - strict, "rank of a product")
 
 
 def rank_factors(B: NumberArray, r: int) -> tuple[NumberArray, NumberArray]:
@@ -319,7 +316,6 @@ def _symmetric_part(A: FloatArray) -> FloatArray:
 
 
 _RANKS = st.integers(0, 7)
-_TURN = cayley(rational_array([[0, 1, 2], [-1, 0, "1/2"], [-2, "-1/2", 0]]))
 
 MATRICES = tuple(spectral_matrix(s, U, V) for U, s, V in DECOMPOSITIONS)
 """Distinct, repeated, vanishing singular values; square and rectangular."""
@@ -329,7 +325,7 @@ FACTORED = tuple(
 )
 
 SYMMETRIC = tuple(
-    spectral_matrix(rational_array(s), _TURN, _TURN) for s in ([2, -1, 1], [3, 3, -3], [0, 0, 0])
+    spectral_matrix(rational_array(s), TURN, TURN) for s in ([2, -1, 1], [3, 3, -3], [0, 0, 0])
 )
 
 

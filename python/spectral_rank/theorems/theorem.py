@@ -127,6 +127,8 @@ class Theorem:
             )
         if not self.mutants:
             raise ValueError(f"{self.name}: needs a mutant")
+        if not (self.statement + self.domain).isprintable():
+            raise ValueError(f"{self.name}: control characters in the LaTeX, say a lost backslash")
 
 
 def grid(where: Callable[..., bool] | None = None, **axes: Iterable[Any]) -> tuple[Point, ...]:

@@ -21,6 +21,7 @@ from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.elementary import hurwitz_zeta, power
 from spectral_rank.formulas.power_law import antideriv, band_energy, head_energy, tail_energy
 from spectral_rank.theorems.claim import Relation, eq, le, lt
+from spectral_rank.theorems.power_law import APOSTOL
 from spectral_rank.theorems.strategies import (
     exponents,
     ordered_ranks,
@@ -38,7 +39,6 @@ from spectral_rank.theorems.theorem import (
     grid,
 )
 
-APOSTOL = "Apostol, Mathematical Analysis (1974), section 8.12: the integral test with its bounds"
 APOSTOL_SUMS = (
     "Apostol, Introduction to Analytic Number Theory (1976), theorem 3.2: partial sums of n^(-s)"
 )

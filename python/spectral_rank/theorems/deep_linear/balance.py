@@ -25,6 +25,7 @@ from spectral_rank.formulas.deep_linear.balance import (
 from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.claim import Relation, eq, holds
+from spectral_rank.theorems.deep_linear.networks import ARORA, DU
 from spectral_rank.theorems.rational_matrices import (
     random_matrix,
     random_orthonormal,
@@ -42,15 +43,6 @@ from spectral_rank.theorems.theorem import (
     Property,
     Theorem,
     grid,
-)
-
-ARORA = (
-    "Arora, Cohen, Hazan, On the Optimization of Deep Networks: Implicit Acceleration by "
-    "Overparameterization (ICML 2018)"
-)
-DU = (
-    "Du, Hu, Lee, Algorithmic Regularization in Learning Deep Homogeneous Models: Layers are "
-    "Automatically Balanced (NeurIPS 2018)"
 )
 
 FLOW_ON_CONVEX_SET = (

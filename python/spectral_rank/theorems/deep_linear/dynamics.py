@@ -85,8 +85,10 @@ def two_layer_network(s: NumberArray, u0: NumberArray, t: float, seed: int) -> I
     yield eq(y @ x, learnt, "every mode follows its own curve", rtol=1e-8)
 
 
-def mode_strength_zero(s: Number, u0: Number, *, time: int = 0) -> Iterator[Relation]:
-    yield eq(mode_strength(s, u0, time), u0)
+def mode_strength_zero(
+    s: Number, u0: Number, *, time: int = 0, share: int = 1
+) -> Iterator[Relation]:
+    yield eq(mode_strength(s, u0, time), share * u0)
 
 
 def mode_strength_tendsto(
@@ -354,7 +356,10 @@ THEOREMS = (
                 }
             ),
         ),
-        mutants=(Mutant("at time 1", partial(mode_strength_zero, time=1)),),
+        mutants=(
+            Mutant("at time 1", partial(mode_strength_zero, time=1)),
+            Mutant("twice the start", partial(mode_strength_zero, share=2)),
+        ),
     ),
     Theorem(
         name="modeStrength_tendsto",

@@ -32,6 +32,7 @@ from spectral_rank.theorems.deep_linear.networks import (
     ARORA,
     BAH,
     BALANCED,
+    DU,
     FLOW,
     SERIES_ORDER,
     as_series,
@@ -54,12 +55,6 @@ from spectral_rank.theorems.rational_matrices import random_matrix
 from spectral_rank.theorems.theorem import Certified, Mutant, Numerical, Point, Theorem
 
 matrix_power = np.linalg.matrix_power
-
-DU = (
-    "Du, Hu and Lee, Algorithmic Regularization in Learning Deep Homogeneous Models: Layers are "
-    "Automatically Balanced (NeurIPS 2018)"
-)
-
 
 DRIFT_ATOL = 1e-9
 """What a flow integrated to eleven digits per step may drift away from a conserved quantity."""

@@ -26,6 +26,7 @@ from spectral_rank.formulas.elementary import log, power
 from spectral_rank.formulas.matrix import NumberArray
 from spectral_rank.theorems.claim import Claim, Relation, eq, le, lt
 from spectral_rank.theorems.deep_linear.networks import (
+    ARORA,
     balanced_network,
     float_balanced_network,
     power_sum,
@@ -50,10 +51,6 @@ from spectral_rank.theorems.theorem import (
     grid,
 )
 
-ARORA = (
-    "Arora, Cohen, Hazan, On the Optimization of Deep Networks: Implicit Acceleration by "
-    "Overparameterization (ICML 2018), Theorem 1"
-)
 CARLSON = "Carlson, The logarithmic mean, American Mathematical Monthly 79 (1972), 615-618"
 MENON = "Menon, Yu, An entropy formula for the Deep Linear Network, arXiv:2509.09088"
 

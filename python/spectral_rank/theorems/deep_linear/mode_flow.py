@@ -22,6 +22,8 @@ from spectral_rank.formulas.deep_linear.metric import depth_weight
 from spectral_rank.formulas.domain import Number
 from spectral_rank.formulas.elementary import kind_of, power
 from spectral_rank.theorems.claim import Claim, Relation, eq, holds
+from spectral_rank.theorems.deep_linear.dynamics import SAXE
+from spectral_rank.theorems.deep_linear.networks import ARORA
 from spectral_rank.theorems.derivative import derivative
 from spectral_rank.theorems.strategies import reals
 from spectral_rank.theorems.theorem import (
@@ -32,15 +34,6 @@ from spectral_rank.theorems.theorem import (
     Symbolic,
     Theorem,
     grid,
-)
-
-ARORA = (
-    "Arora, Cohen, Hazan, On the Optimization of Deep Networks: Implicit Acceleration by "
-    "Overparameterization (ICML 2018)"
-)
-SAXE = (
-    "Saxe, McClelland, Ganguli, Exact solutions to the nonlinear dynamics of learning in deep "
-    "linear neural networks (ICLR 2014)"
 )
 
 SERIES_ORDER = 6

@@ -39,6 +39,10 @@ BAH = (
     "Bah, Rauhut, Terstiege and Westdickenberg, Learning deep linear neural networks: Riemannian "
     "gradient flows and convergence to global minimizers (Information and Inference, 2022)"
 )
+DU = (
+    "Du, Hu and Lee, Algorithmic Regularization in Learning Deep Homogeneous Models: Layers are "
+    "Automatically Balanced (NeurIPS 2018)"
+)
 
 FLOW = r"\dot W_k = -A_k^\top G B_k^\top \text{ for all } k < N"
 BALANCED = r"W_{k+1}^\top W_{k+1} = W_k W_k^\top \text{ for } k + 1 < N"
