@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from spectral_rank.theorems.claim import Relation, Verdict, eq, holds, iff, implies, le, lt
+from spectral_rank.theorems.claim import Relation, Verdict, eq, holds, iff, implies, le, le_or_tie, lt
 
 THIRD = Fraction(1, 3)
 
@@ -57,6 +57,14 @@ def test_equal_balls_agree_to_many_digits() -> None:
         wide = flint.arb(1, 1e-3)
         assert eq(wide, 1).decide() is Verdict.UNDECIDED
         assert eq(flint.arb(1) + flint.arb(2) ** -150, 1).decide() is Verdict.REFUTED
+
+
+def test_a_known_tie_is_decided_as_an_equality() -> None:
+    with flint.ctx.workprec(200):
+        assert le_or_tie(ball(THIRD), ball(THIRD), tie=True).decide() is Verdict.HOLDS
+        assert le_or_tie(ball(THIRD), ball(THIRD), tie=False).decide() is Verdict.UNDECIDED
+        assert le_or_tie(ball(THIRD), 1, tie=True).decide() is Verdict.REFUTED
+        assert le_or_tie(ball(THIRD), 1, tie=False).decide() is Verdict.HOLDS
 
 
 def test_mpmath_uses_its_own_precision() -> None:

@@ -9,15 +9,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectral_rank.figures.palette import BLUE, GREY, ORANGE
 from spectral_rank.formulas.capture import capture_rank, capture_ratio
 from spectral_rank.formulas.rank import optimal_rank, rank_ratio
 
 ALPHA_PLAN, EPS_PLAN = 1.35, 0.05
 WIDTH = 1536
 """Width of the plan's E5 model: the dots are exact ranks at this width, the lines are limits."""
-
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
-"""Okabe-Ito colours, told apart under the common colour vision deficiencies."""
 
 
 def draw(path: Path, eps: float = EPS_PLAN) -> None:
