@@ -16,7 +16,11 @@ from spectral_rank.checking.lean_source import LeanLibrary
 from spectral_rank.checking.report import Report, to_html
 from spectral_rank.checking.runner import Options, TheoremReport, compare, run, select
 from spectral_rank.checking.table import print_failure, print_summary, render
+from spectral_rank.experiments.commands import app as experiments
+from spectral_rank.forecast_command import forecast_command
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.measurement.command import measure_command
+from spectral_rank.measurement.instances_command import instances_command
 from spectral_rank.theorems.registry import store_statements, stored_statements
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -148,6 +152,12 @@ def _run_with_progress(
             if not entry.passed:
                 print_failure(console, entry, options)
     return [found[name] for name in names]
+
+
+app.command("measure")(measure_command)
+app.command("instances")(instances_command)
+app.command("forecast")(forecast_command)
+app.add_typer(experiments, name="experiment")
 
 
 @app.command()

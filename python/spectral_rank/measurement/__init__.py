@@ -1,0 +1,1 @@
+"""What ``spectral-rank measure`` says of the matrices of a file: record, words, table, figure."""
