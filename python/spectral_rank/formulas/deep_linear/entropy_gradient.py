@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_rank.formulas.best_approximation import NumberArray
 from spectral_rank.formulas.domain import DomainError, integer
 from spectral_rank.formulas.elementary import kind_of
-from spectral_rank.formulas.manifold import matrix
+from spectral_rank.formulas.matrix import NumberArray, matrix
 from spectral_rank.formulas.vector import vector
 
 Floats = NDArray[np.float64]

@@ -18,10 +18,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spectral_rank.formulas.best_approximation import NumberArray
 from spectral_rank.formulas.deep_linear.metric import depth_weight, logarithmic_mean
 from spectral_rank.formulas.domain import DomainError, integer
-from spectral_rank.formulas.manifold import fitting, matrix
+from spectral_rank.formulas.matrix import NumberArray, fitting, matrix
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +39,7 @@ def gram_roots(N: int, W: NumberArray) -> tuple[Floats, Floats]:
         DomainError: if an argument is outside its domain.
 
     Source:
-        ``SpectralRank.endToEnd_gram`` and ``endToEnd_gram_right``; unique by ``gram_pow_injective``.
+        ``SpectralRank.endToEnd_gram``, ``endToEnd_gram_right``; unique by ``gram_pow_injective``.
     """
     depth = integer("N", N, at_least=1)
     left, sigma, right = _singular_bases(W)
@@ -149,7 +148,7 @@ def riemannian_inner(N: float, W: NumberArray, X: NumberArray, Y: NumberArray) -
 
 def _weights(N: float, rows: Floats, cols: Floats) -> Floats:
     """The weights between the singular values of the left and of the right basis."""
-    if N == math.inf:
+    if math.isinf(N) and N > 0:
         positive = (rows[:, None] > 0) & (cols > 0)
         squares = np.broadcast_arrays(rows[:, None] ** 2, cols**2)
         weights = np.zeros(positive.shape)

@@ -1,0 +1,1 @@
+"""Real data: time series that ship with installed packages, and any local file."""

@@ -1,0 +1,1 @@
+"""Torch modules: deep linear networks for time series, structured layers, and baselines."""

@@ -1,0 +1,1 @@
+"""Forecasters to compare with: windows ``(batch, lookback)`` to forecasts ``(batch, horizon)``."""

@@ -1,0 +1,1 @@
+"""Training: loops, and what is measured along the way (balance, rank, jumps)."""
