@@ -299,8 +299,9 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     bands[name] = (LEAST_SPEEDUP, math.inf)
     errors = [m["collapse_error"] for m in timings]
     numbers["relative error of the collapsed network"] = mean_interval(errors)
-    verdict, reason = _decide({name: (numbers[name], band) for name, band in bands.items()})
-    return Analysis(numbers=numbers, verdict=verdict, reason=reason)
+    deciding = {name: numbers[name] for name in bands}
+    verdict, reason = _decide({name: (deciding[name], band) for name, band in bands.items()})
+    return Analysis(numbers=deciding | numbers, verdict=verdict, reason=reason)
 
 
 def falls(

@@ -187,9 +187,11 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     for rival in RIVALS:
         ratios = seconds[:, own] / seconds[:, config.models.index(rival)]
         numbers[f"training time {LINEAR} / {rival}"] = _mean_ratio(ratios)
-    verdict = _verdict(config, test, numbers)
+    deciding = {name: numbers[name] for name in (f"MASE {LINEAR} / {rival}" for rival in RIVALS)}
     return Analysis(
-        numbers=numbers, verdict=verdict, reason=_in_words(config, table, test, numbers)
+        numbers=deciding | numbers,
+        verdict=_verdict(config, test, numbers),
+        reason=_in_words(config, table, test, numbers),
     )
 
 

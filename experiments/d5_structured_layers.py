@@ -302,7 +302,8 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         s: min((numbers[f"{s}: least speed-up, {p}"] for p in PASSES), key=lambda i: i.value)
         for s in STRUCTURES
     }
-    return Analysis(numbers=numbers, verdict=_verdict(least), reason=_reason(least))
+    deciding = {f"{structure}: least speed-up": interval for structure, interval in least.items()}
+    return Analysis(numbers=deciding | numbers, verdict=_verdict(least), reason=_reason(least))
 
 
 def _memory(
