@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 import sympy
 
-from spectral_rank.theorems.claim import Relation, Verdict, eq, holds, iff, implies, le, le_or_tie, lt
+from spectral_rank.theorems.claim import (
+    Relation,
+    Verdict,
+    eq,
+    holds,
+    iff,
+    implies,
+    le,
+    le_or_tie,
+    lt,
+)
 
 THIRD = Fraction(1, 3)
 
