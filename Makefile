@@ -13,7 +13,7 @@ check-theorems: setup
 	$(BIN)/spectral-rank check
 
 test: setup
-	$(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 setup: $(VENV)/.installed
 
