@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.measurement.matrices import matrix_with, noisy_power_law
 
-from spectral_rank.formulas.capture import capture_rank
+from spectral_rank.formulas.capture import capture_rank, capture_ratio
 from spectral_rank.formulas.domain import DomainError
-from spectral_rank.formulas.rank import optimal_rank
-from spectral_rank.measurement.certificates import certify
+from spectral_rank.formulas.rank import optimal_rank, rank_ratio
+from spectral_rank.measurement.certificates import certified_ratio, certify
 from spectral_rank.measurement.measurement import Measurement, measure
 from spectral_rank.measurement.plot import draw
-from spectral_rank.measurement.words import rank_sentence, verdict
+from spectral_rank.measurement.words import certified_sentence, rank_sentence, verdict
 from spectral_rank.spectra.singular_values import singular_values
 
 
@@ -106,6 +106,21 @@ def test_certificates_of_a_steep_law(steep: Measurement) -> None:
     bound = (high / low) ** 2 * Fraction(approximation.bounds[0].p, approximation.bounds[0].q)
     energies = steep.spectrum.array**2
     assert energies[approximation.rank :].sum() / energies.sum() <= float(bound)
+
+
+def test_the_certified_ratio_contains_the_formula(steep: Measurement, slow: Measurement) -> None:
+    for measurement, formula in ((steep, rank_ratio), (slow, capture_ratio)):
+        bounds = certified_ratio(measurement)
+        exponent = measurement.fit.exponent
+        assert bounds is not None
+        assert exponent is not None
+        for alpha in (exponent.low, exponent.value, exponent.high):
+            assert bounds[0] < formula(alpha, 0.05) < bounds[1]
+        assert "Certified: " in (certified_sentence(measurement) or "")
+
+
+def test_noise_has_no_certified_ratio(noise: Measurement) -> None:
+    assert certified_sentence(noise) is None
 
 
 def test_certificates_of_a_slow_law(slow: Measurement) -> None:

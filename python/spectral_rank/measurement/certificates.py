@@ -56,6 +56,20 @@ def certify(measurement: Measurement, module: str) -> tuple[list[Certificate], l
     return certificates, refusals
 
 
+def certified_ratio(measurement: Measurement) -> tuple[Fraction, Fraction] | None:
+    """Certified bounds on the limiting ratio of rank to width, for every exponent in the interval.
+
+    The rank ratio of a steep spectrum, the capture ratio of a slow one, at the measurement's
+    tolerance; None where neither applies or no certificate says anything.
+    """
+    found, _ = certify(measurement, "measured")
+    for certificate in found:
+        if certificate.kind in {"steep", "slow"}:
+            low, high = certificate.bounds[:2]
+            return Fraction(low.p, low.q), Fraction(high.p, high.q)
+    return None
+
+
 def _rank(measurement: Measurement) -> int:
     """The rank the theorems speak of: the adequate one where adequacy applies."""
     ranks = measurement.ranks

@@ -8,7 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from spectral_rank.measurement.measurement import Measurement
-from spectral_rank.measurement.words import LAW_NAMES, interval, rank_sentence, verdict
+from spectral_rank.measurement.words import (
+    LAW_NAMES,
+    certified_sentence,
+    interval,
+    rank_sentence,
+    verdict,
+)
 from spectral_rank.spectra.report import LawFit
 
 STYLES = {"power_law": "green", "noise": "yellow", "flat": "yellow", "undetermined": "yellow"}
@@ -26,6 +32,8 @@ def show(console: Console, measurement: Measurement) -> None:
         Text(rank_sentence(measurement)),
         Text(_facts(measurement), style="dim"),
     ]
+    if (certified := certified_sentence(measurement)) is not None:
+        lines.insert(2, Text(certified))
     console.print(heading)
     console.print(Padding(Group(*lines), (0, 0, 0, 2)))
     if fit.laws:

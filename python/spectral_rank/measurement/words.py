@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spectral_rank.measurement.certificates import certified_ratio
 from spectral_rank.measurement.measurement import Measurement
 from spectral_rank.spectra.report import Estimate
 
@@ -45,6 +46,19 @@ def verdict(measurement: Measurement) -> str:
         plural = "s" if len(fit.outliers) > 1 else ""
         sentence += f" {len(fit.outliers)} outlier{plural} above the law left out of the fit."
     return sentence
+
+
+def certified_sentence(measurement: Measurement) -> str | None:
+    """The certified enclosure of the ratio that applies in the spectrum's regime."""
+    bounds = certified_ratio(measurement)
+    if bounds is None:
+        return None
+    name = "rank ratio" if measurement.ranks.regime == "steep" else "capture ratio"
+    low, high = (f"{float(bound):.5f}" for bound in bounds)
+    return (
+        f"Certified: {low} < {name} < {high} at tolerance {measurement.ranks.eps:g}, for every "
+        f"exponent in the interval (--lean writes the theorem)."
+    )
 
 
 def rank_sentence(measurement: Measurement) -> str:
