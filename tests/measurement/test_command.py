@@ -134,6 +134,15 @@ def test_bad_options_are_named(model: Path, arguments: tuple[str, str], message:
     assert message in output
 
 
+def test_a_file_without_a_matrix_is_named(tmp_path: Path) -> None:
+    for name, array in (("row", np.ones((1, 50))), ("empty", np.zeros((0, 5)))):
+        path = tmp_path / f"{name}.npy"
+        np.save(path, array)
+        code, output = invoke("measure", path)
+        assert code == 2
+        assert f"{name}.npy holds no matrix" in output
+
+
 def test_bad_files_are_named(tmp_path: Path) -> None:
     missing = tmp_path / "missing.safetensors"
     broken = tmp_path / "broken.safetensors"

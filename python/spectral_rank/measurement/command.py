@@ -128,6 +128,8 @@ def _check_options(
 
 def _no_match(checkpoint: Checkpoint, only: str) -> str:
     names = [info.name for info in checkpoint.tensors if info.is_matrix]
+    if not names:
+        return f"{checkpoint.path.name} holds no matrix with at least two rows and two columns"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     return f"{only!r} matches none of the {len(names)} matrices of {checkpoint.path.name}: {shown}"
 
