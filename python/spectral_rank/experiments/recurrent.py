@@ -1,0 +1,148 @@
+"""Training runs that the recurrent experiments share, so that each network is trained once.
+
+Experiments that ask for the same settings get the same run (`spectral_rank.training.run_store`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spectral_rank.experiments.record import Config, Profile
+from spectral_rank.models.recurrent.settings import Kind, ModelSettings
+from spectral_rank.training.run_settings import (
+    DataSettings,
+    ProbeSettings,
+    RunSettings,
+    TrainingSettings,
+)
+
+RATIOS = (0.05, 0.10, 0.15, 0.17, 0.20, 0.25, 0.30)
+"""Rank over width in the sweeps of the plan; the dense network is the eighth point."""
+
+REFERENCE_WIDTH = 128
+"""Width at which the learning rate of a profile is meant."""
+
+
+class RecurrentSettings(Config):
+    """Base of the settings of a recurrent experiment.
+
+    Attributes:
+        corpus: path of the text; ``None`` for the source of the standard library.
+        width: width of the states where the experiment does not vary it.
+        layers: recurrent layers.
+        deep: whether layers are residual with RMSNorm.
+        steps: optimizer steps where the experiment does not vary them.
+        batch: sequences of a step.
+        length: bytes that a sequence predicts.
+        learning_rate: at the reference width; it falls with the square root of the width.
+        precision: type of the computation.
+    """
+
+    corpus: str | None = None
+    width: int
+    layers: int = 1
+    deep: bool = False
+    steps: int
+    batch: int
+    length: int
+    learning_rate: float = 3e-3
+    precision: str = "float32"
+
+
+def sizes(profile: Profile) -> dict[str, Any]:
+    """The common sizes of a profile, as arguments of a `RecurrentSettings`."""
+    if profile == "smoke":
+        return {
+            "profile": profile,
+            "seeds": (0, 1),
+            "width": 20,
+            "steps": 12,
+            "batch": 4,
+            "length": 16,
+        }
+    if profile == "cpu":
+        return {
+            "profile": profile,
+            "seeds": (0, 1, 2),
+            "width": 128,
+            "steps": 600,
+            "batch": 16,
+            "length": 64,
+        }
+    return {
+        "profile": profile,
+        "seeds": (0, 1, 2, 3, 4),
+        "width": 1024,
+        "layers": 4,
+        "deep": True,
+        "steps": 20_000,
+        "batch": 64,
+        "length": 512,
+        "learning_rate": 3e-3,
+        "precision": "bf16",
+    }
+
+
+def rank_of(ratio: float, width: int) -> int:
+    """The rank at a ratio of rank to width, at least 1."""
+    return max(1, round(ratio * width))
+
+
+def run_settings(
+    config: RecurrentSettings,
+    seed: int,
+    kind: Kind = "elman",
+    *,
+    recurrent_rank: int | None = None,
+    input_rank: int | None = None,
+    width: int | None = None,
+    layers: int | None = None,
+    steps: int | None = None,
+    learning_rate: float | None = None,
+    train_bytes: int | None = None,
+    snapshots: int = 6,
+) -> RunSettings:
+    """The run of one network.
+
+    Args:
+        config: the sizes where nothing else is given.
+        seed: seed of the weights and of the data.
+        kind: the recurrence.
+        recurrent_rank: rank of ``W_h``; ``None`` for dense.
+        input_rank: rank of ``W_x``; ``None`` for dense.
+        width: width of the states.
+        layers: recurrent layers.
+        steps: optimizer steps.
+        learning_rate: at this width; by default that of the config, scaled to the width.
+        train_bytes: how many bytes of the training part are used.
+        snapshots: how often spectra and gradients are measured on the way.
+    """
+    width = config.width if width is None else width
+    steps = config.steps if steps is None else steps
+    if learning_rate is None:
+        learning_rate = config.learning_rate * (REFERENCE_WIDTH / width) ** 0.5
+    every = max(1, steps // snapshots)
+    return RunSettings(
+        model=ModelSettings(
+            kind=kind,
+            width=width,
+            layers=config.layers if layers is None else layers,
+            recurrent_rank=recurrent_rank,
+            input_rank=input_rank,
+            residual=config.deep,
+            norm=config.deep,
+        ),
+        training=TrainingSettings.model_validate(
+            {
+                "steps": steps,
+                "batch": config.batch,
+                "length": config.length,
+                "learning_rate": learning_rate,
+                "precision": config.precision,
+                "evaluate_every": max(1, steps // 30),
+            }
+        ),
+        data=DataSettings(corpus=config.corpus, train_bytes=train_bytes),
+        probes=ProbeSettings(spectra_every=every, gradients_every=every),
+        seed=seed,
+    )
