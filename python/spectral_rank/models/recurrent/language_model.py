@@ -1,0 +1,170 @@
+"""A recurrent language model over bytes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spectral_rank.formulas.domain import DomainError, integer
+from spectral_rank.models.recurrent.e5 import E5
+from spectral_rank.models.recurrent.elman import Elman
+from spectral_rank.models.recurrent.layer import LayerStates, RecurrentLayer
+from spectral_rank.models.recurrent.linear_rnn import LinearRNN
+from spectral_rank.models.recurrent.settings import ModelSettings
+from spectral_rank.models.recurrent.weight import Weight, random_weight
+
+
+def build_model(
+    settings: ModelSettings, seed: int, dtype: torch.dtype = torch.float32
+) -> LanguageModel:
+    """A model at its start, on the CPU.
+
+    Args:
+        settings: its shape.
+        seed: seed of the weights, an integer >= 0; torch's global generator is left alone.
+        dtype: type of the parameters; the same numbers are drawn for every type.
+
+    Raises:
+        DomainError: if ``seed`` is no such integer.
+    """
+    generator = torch.Generator().manual_seed(integer("seed", seed))
+    return LanguageModel(settings, generator=generator, dtype=dtype)
+
+
+class LanguageModel(nn.Module):
+    """Embedding, recurrent layers and readout; every sequence starts from the zero state.
+
+    A layer's output is its own, or with residuals its input plus its own.  With norms the input of
+    each layer and of the readout passes an RMSNorm; the residual branch does not.
+
+    At the start an embedded byte has entries of variance 1.  The entries of the readout have
+    variance ``1 / d``.  A tied readout has this variance too, and the embedding is then the shared
+    matrix times ``sqrt(d)``.
+
+    Attributes:
+        settings: shape of the model.
+        layers: the recurrent layers, in order.
+
+    Args:
+        settings: shape of the model.
+        generator: source of randomness, on the CPU.
+        dtype: type of the parameters.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        *,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        width, vocabulary = settings.width, settings.vocabulary
+        readout = width**-0.5
+        deviation = readout if settings.tied else 1.0
+        self.embedding = random_weight(vocabulary, width, None, deviation, generator, dtype)
+        self.layers = nn.ModuleList(
+            _layer(settings, generator, dtype) for _ in range(settings.layers)
+        )
+        self.norms = nn.ModuleList(
+            nn.RMSNorm(width, dtype=dtype) if settings.norm else nn.Identity()
+            for _ in range(settings.layers + 1)
+        )
+        self.W_o = (
+            None
+            if settings.tied
+            else random_weight(vocabulary, width, None, readout, generator, dtype)
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Logits of the next byte after each prefix.
+
+        Args:
+            tokens: int64, shape ``(B, T)``, each in ``[0, vocabulary)``; ``B`` and ``T`` >= 1.
+
+        Returns:
+            Logits, shape ``(B, T, vocabulary)``.
+
+        Raises:
+            DomainError: if ``tokens`` has another type or shape, or on the CPU holds a number
+                outside the vocabulary (on a GPU the look would stop the queue).
+        """
+        x = self._embed(tokens)
+        for layer, norm in zip(self._layers(), self.norms, strict=False):
+            output = layer(norm(x))
+            x = x + output if self.settings.residual else output
+        logits: Tensor = self._readout()(self.norms[-1](x))
+        return logits
+
+    def weight_matrices(self) -> dict[str, Weight]:
+        """The matrices of the layers, as ``layers.0.W_h``, then the readout ``W_o``, in order.
+
+        The embedding is not among them, unless it is the readout.
+        """
+        matrices = {
+            f"layers.{index}.{name}": weight
+            for index, layer in enumerate(self._layers())
+            for name, weight in layer.weights().items()
+        }
+        matrices["W_o"] = self._readout()
+        return matrices
+
+    def layer_states(self, tokens: Tensor) -> list[LayerStates]:
+        """The states of every layer, ``(B, T, d)`` each.
+
+        Args:
+            tokens: as in `forward`.
+
+        Raises:
+            DomainError: as in `forward`.
+        """
+        x = self._embed(tokens)
+        found = []
+        for layer, norm in zip(self._layers(), self.norms, strict=False):
+            output, states = layer.run(norm(x))
+            found.append(LayerStates(states, layer.slopes(states)))
+            x = x + output if self.settings.residual else output
+        return found
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        vocabulary = self.settings.vocabulary
+        if tokens.dtype != torch.int64:
+            raise DomainError("tokens", tokens.dtype, "a tensor of type torch.int64")
+        if tokens.ndim != 2 or 0 in tokens.shape:
+            rule = "of shape (batch >= 1, length >= 1)"
+            raise DomainError("tokens", tuple(tokens.shape), rule)
+        if tokens.device.type == "cpu":
+            low, high = (int(end) for end in tokens.aminmax())
+            if low < 0 or high >= vocabulary:
+                wrong = low if low < 0 else high
+                raise DomainError("tokens", wrong, f"integers in [0, {vocabulary})")
+        # Looked up time-major, which is how the layers work.
+        x = functional.embedding(tokens.t(), self.embedding.dense())
+        if self.settings.tied:
+            x = x * self.settings.width**0.5
+        return x.transpose(0, 1)
+
+    def _layers(self) -> list[RecurrentLayer]:
+        return list(self.layers)  # type: ignore[arg-type]
+
+    def _readout(self) -> Weight:
+        return self.embedding if self.W_o is None else self.W_o
+
+
+def _layer(
+    settings: ModelSettings, generator: torch.Generator, dtype: torch.dtype
+) -> RecurrentLayer:
+    width, recurrent_rank, input_rank = (
+        settings.width,
+        settings.recurrent_rank,
+        settings.input_rank,
+    )
+    if settings.kind == "e5":
+        # The settings refuse an E5 without ranks.
+        assert recurrent_rank is not None
+        assert input_rank is not None
+        return E5(width, recurrent_rank, input_rank, generator=generator, dtype=dtype)
+    kind = Elman if settings.kind == "elman" else LinearRNN
+    return kind(width, recurrent_rank, input_rank, generator=generator, dtype=dtype)

@@ -1,0 +1,102 @@
+"""The linear recurrent layer, dense or run in the bottleneck of its low rank."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spectral_rank.models.recurrent.layer import RecurrentLayer
+from spectral_rank.models.recurrent.linear_recurrence import CHUNK, linear_scan
+from spectral_rank.models.recurrent.weight import Dense, LowRank, Weight, random_weight
+
+START_RADIUS = 0.9
+"""Largest spectral radius of ``W_h`` at the start: a state is forgotten over tens of steps."""
+
+
+class LinearRNN(RecurrentLayer):
+    """``h_t = W_h h_{t-1} + W_x x_t``.
+
+    With ``W_h = U V`` the recurrence runs in the ``r`` coordinates ``z = V h``, which obey
+    ``z_t = (V U) z_{t-1} + V W_x x_t`` (``bottleneck_recurrence``) and give every state as
+    ``h_t = U z_{t-1} + W_x x_t`` (``stateAfter_from_bottleneck``).
+
+    At the start ``W_x`` preserves the variance (entries of variance ``1 / d``) and ``W_h`` has
+    entries of variance ``0.81 / d``, whose spectral radius is about 0.9; where the draw exceeds
+    0.9, ``W_h`` is scaled down to it.
+
+    Args:
+        width: ``d`` >= 1.
+        recurrent_rank: rank ``r`` of ``W_h``, from 1 to ``d``; ``None`` for a dense matrix.
+        input_rank: rank of ``W_x``, likewise.
+        generator: source of randomness, on the CPU.
+        dtype: type of the parameters.
+
+    Raises:
+        DomainError: if an argument is outside its domain.
+
+    Source:
+        ``SpectralRank.bottleneck_recurrence``, ``SpectralRank.stateAfter_from_bottleneck``.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        recurrent_rank: int | None = None,
+        input_rank: int | None = None,
+        *,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__(width)
+        deviation = START_RADIUS * width**-0.5
+        self.W_h = random_weight(width, width, recurrent_rank, deviation, generator, dtype)
+        self.W_x = random_weight(width, width, input_rank, width**-0.5, generator, dtype)
+        _limit_radius(self.W_h, START_RADIUS)
+
+    def weights(self) -> dict[str, Weight]:
+        """``W_h`` and ``W_x``."""
+        return {"W_h": self.W_h, "W_x": self.W_x}
+
+    def slopes(self, states: Tensor) -> Tensor:
+        """Ones: there is no activation."""
+        return torch.ones_like(states)
+
+    def recur(self, x: Tensor, initial: Tensor) -> Tensor:
+        """The states, time-major, in the type of the parameters."""
+        with torch.autocast(x.device.type, enabled=False):
+            dtype = next(self.parameters()).dtype
+            x, initial = x.to(dtype), initial.to(dtype)
+            if isinstance(self.W_h, LowRank):
+                return self._recur_in_bottleneck(self.W_h, x, initial)
+            inputs = torch.cat([initial.unsqueeze(0), self.W_x(x)])
+            return linear_scan(inputs, self.W_h.dense(), chunk=None)[1:]
+
+    def _recur_in_bottleneck(self, W_h: LowRank, x: Tensor, initial: Tensor) -> Tensor:
+        """With ``W_x = R L``, ``L`` the identity if it is dense, all of ``x`` enters as ``L x``."""
+        if isinstance(self.W_x, LowRank):
+            entered = functional.linear(x, self.W_x.V)
+            read: Tensor = self.W_x.U
+        else:
+            entered, read = x, self.W_x.dense()
+        first = functional.linear(initial, W_h.V).unsqueeze(0)
+        inputs = functional.linear(entered[:-1], W_h.V @ read)
+        before = linear_scan(torch.cat([first, inputs]), W_h.V @ W_h.U, CHUNK)
+        return functional.linear(
+            torch.cat([before, entered], dim=-1), torch.cat([W_h.U, read], dim=-1)
+        )
+
+
+@torch.no_grad()
+def _limit_radius(weight: Weight, limit: float) -> None:
+    """Scale a square weight down to a spectral radius, if its own is larger."""
+    # The nonzero eigenvalues of U V are those of the small V U.
+    core = weight.V @ weight.U if isinstance(weight, LowRank) else weight.dense()
+    radius = float(torch.linalg.eigvals(core.to(torch.float64)).abs().max())
+    if radius <= limit:
+        return
+    if isinstance(weight, LowRank):
+        weight.U.mul_((limit / radius) ** 0.5)
+        weight.V.mul_((limit / radius) ** 0.5)
+    elif isinstance(weight, Dense):
+        weight.matrix.mul_(limit / radius)
