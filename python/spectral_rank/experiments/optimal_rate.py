@@ -1,4 +1,4 @@
-"""The best learning rate of a sweep, between the rates tried, and how it depends on the rank."""
+"""The best learning rate of a sweep, between the rates that were tried."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectral_rank.experiments.bounded import Bounded, known
 from spectral_rank.formulas.domain import DomainError, require
 
 Floats = NDArray[np.float64]
@@ -19,15 +20,19 @@ class Optimum:
     """The best learning rate of a sweep.
 
     Attributes:
-        rate: the learning rate at the vertex of the parabola; the best rate tried if that is at an
-            end of the sweep.
+        log_rate: natural logarithm of the best rate.  Where no lower or no higher rate was tried,
+            the best rate tried with a bound: the vertex is beyond the middle between that rate and
+            its only neighbour.
         loss: the least loss that was measured.
-        is_bracketed: whether a lower and a higher rate were tried; else ``rate`` is but a bound.
     """
 
-    rate: float
+    log_rate: Bounded
     loss: float
-    is_bracketed: bool
+
+    @property
+    def rate(self) -> float:
+        """The best rate."""
+        return math.exp(self.log_rate.value)
 
 
 def optimal_rate(rates: Sequence[float], losses: Sequence[float | None]) -> Optimum:
@@ -50,9 +55,7 @@ def optimal_rate(rates: Sequence[float], losses: Sequence[float | None]) -> Opti
     best = int(np.argmin(y))
     if not math.isfinite(y[best]):
         raise DomainError("losses", losses, "finite for one rate at least")
-    is_bracketed = 0 < best < len(y) - 1
-    log_rate = _vertex(log_rates, y, best) if is_bracketed else log_rates[best]
-    return Optimum(float(math.exp(log_rate)), float(y[best]), is_bracketed)
+    return Optimum(_best_log_rate(log_rates, y, best), float(y[best]))
 
 
 def _checked_rates(rates: Sequence[float]) -> Floats:
@@ -61,6 +64,14 @@ def _checked_rates(rates: Sequence[float]) -> Floats:
     if array.ndim != 1 or len(array) < 3 or np.any(np.diff(array) <= 0):
         raise DomainError("rates", rates, "at least 3 numbers, increasing")
     return array
+
+
+def _best_log_rate(x: Floats, y: Floats, best: int) -> Bounded:
+    if best == 0:
+        return Bounded(float(x[0]), -math.inf, float((x[0] + x[1]) / 2))
+    if best == len(x) - 1:
+        return Bounded(float(x[-1]), float((x[-2] + x[-1]) / 2), math.inf)
+    return known(_vertex(x, y, best))
 
 
 def _vertex(x: Floats, y: Floats, best: int) -> float:
@@ -78,27 +89,3 @@ def _vertex(x: Floats, y: Floats, best: int) -> float:
     small, large = min(fall, rise), max(fall, rise)
     share = small / large / (1 + small / large)
     return float(left + (right - left) * (share if fall < rise else 1 - share))
-
-
-def power_of_rank(ranks: Sequence[float], rates: Sequence[float]) -> tuple[float, float]:
-    """The law ``rate = c * rank ** p`` by least squares of the logarithms.
-
-    Args:
-        ranks: at least 2 different positive ranks.
-        rates: a positive learning rate for each.
-
-    Returns:
-        The exponent ``p`` and the rate ``c`` of rank one.
-
-    Raises:
-        DomainError: if an argument is outside its domain.
-    """
-    x, y = np.asarray(ranks, dtype=float), np.asarray(rates, dtype=float)
-    require("ranks", x, "positive finite numbers", lambda values: values > 0)
-    require("rates", y, "positive finite numbers", lambda values: values > 0)
-    if x.ndim != 1 or len(np.unique(x)) < 2:
-        raise DomainError("ranks", ranks, "at least 2 different numbers")
-    if y.shape != x.shape:
-        raise DomainError("rates", rates, f"{len(x)} numbers, one for each rank")
-    exponent, log_c = np.polyfit(np.log(x), np.log(y), 1)
-    return float(exponent), float(math.exp(log_c))
