@@ -1,0 +1,234 @@
+"""The training loop: all that a run computes, on two screens.
+
+A run is a pure function of its settings, its text and the number of threads: the batch of a step
+depends on nothing but the step and the seed, and a checkpoint holds every bit that the next step
+depends on.  So a run that is killed and goes on ends, on a CPU, with the same numbers.
+
+On a GPU, ``float32`` means float32 (TF32 stays off, torch's default); ``bf16`` is the fast choice:
+autocast, with the weights and the optimizer in float32.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from spectral_rank.data.text import Text, open_text
+from spectral_rank.experiments.record import device_in_words, versions
+from spectral_rank.formulas.domain import DomainError
+from spectral_rank.models.recurrent.language_model import LanguageModel, build_model
+from spectral_rank.training import checkpoints, probes
+from spectral_rank.training.checkpoints import CHECKPOINT_FILE, Journal
+from spectral_rank.training.errors import DivergedError
+from spectral_rank.training.loss import next_byte_loss
+from spectral_rank.training.optimizer import (
+    build_optimizer,
+    keep_evaluated_weights,
+    learning_rate_at,
+    require_optimizer,
+    set_learning_rate,
+    weights_to_evaluate,
+)
+from spectral_rank.training.parallel import Group, joined
+from spectral_rank.training.progress import Observer, Reporter
+from spectral_rank.training.run_record import Evaluation, RunRecord
+from spectral_rank.training.run_settings import RunSettings, TrainingSettings
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and what was seen on the way.
+
+    Attributes:
+        model: the network, in evaluation mode, on the device it was trained on.
+        record: the finished run.
+    """
+
+    model: LanguageModel
+    record: RunRecord
+
+
+def train(
+    settings: RunSettings,
+    folder: Path,
+    *,
+    device: str = "cpu",
+    observer: Observer | None = None,
+) -> Trained:
+    """Train a language model, going on from the folder's checkpoint if there is one.
+
+    Started by ``torchrun``, the processes share each batch, and all return the same.
+
+    Args:
+        settings: everything that decides the numbers.
+        folder: where the checkpoint lies.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        observer: told of every step and look, in the first process.
+
+    Raises:
+        DomainError: if the text, the device or a setting does not fit.
+        CheckpointError: if the checkpoint is damaged, of another run, or cannot be written.
+        DivergedError: if the loss or its gradient is not finite; the checkpoint before is kept.
+        MissingPackageError: if the optimizer is not installed.
+    """
+    text = check_run(settings, device)
+    training, path = settings.training, folder / CHECKPOINT_FILE
+    with joined(device) as group:
+        _require_parts(training, group)
+        dtype = torch.float64 if training.precision == "float64" else torch.float32
+        model = build_model(settings.model, settings.seed, dtype).to(group.device)
+        optimizer = build_optimizer(model, training)
+        if path.exists():
+            journal = checkpoints.load(path, model, optimizer, settings, text.sha256)
+        else:
+            journal = _begin(settings, text, model)
+        reporter = Reporter(journal.record, observer if group.is_first else None)
+        step, loss = journal.record.step, None
+        while not journal.record.is_finished:
+            # A checkpoint is written before the look of its step, so a look is never done twice.
+            if group.is_first and _is_look_due(settings, step):
+                with weights_to_evaluate(optimizer):
+                    journal = _look(settings, model, text, step, journal)
+                reporter.tell(step, loss, journal.record)
+            if step == training.steps:
+                journal = reporter.stamped(journal, step)
+                if group.is_first:
+                    checkpoints.save(path, model, optimizer, journal)
+                break
+            loss = _descend(settings, model, optimizer, text, step, group)
+            step += 1
+            journal = journal.with_loss(loss)
+            reporter.tell(step, loss, journal.record)
+            if group.is_first and step % training.checkpoint_every == 0 and step < training.steps:
+                checkpoints.save(path, model, optimizer, reporter.stamped(journal, step))
+        keep_evaluated_weights(optimizer)
+        record = RunRecord.model_validate_json(group.from_first(journal.record.model_dump_json()))
+    return Trained(model.eval(), record)
+
+
+def check_run(settings: RunSettings, device: str) -> Text:
+    """Refuse what cannot be trained here, before any work, and open the text.
+
+    Raises:
+        DomainError: if the text is missing or too short, or bf16 is asked for without a GPU.
+        MissingPackageError: if the optimizer is not installed.
+    """
+    training = settings.training
+    if training.precision == "bf16" and not device.startswith("cuda"):
+        # A CPU would emulate most of it: slower than float32, and rounded differently.
+        raise DomainError("precision", "bf16", f"float32 or float64 on {device}: bf16 needs a GPU")
+    require_optimizer(training)
+    text = open_text(settings.data.corpus)
+    text.require(training.length, settings.data.train_bytes)
+    return text
+
+
+def _descend(
+    settings: RunSettings,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    text: Text,
+    step: int,
+    group: Group,
+) -> float:
+    """One optimizer step; its loss in nats per byte, over the whole batch."""
+    training, data = settings.training, settings.data
+    rate = set_learning_rate(optimizer, step, training)
+    tokens = text.training_batch(
+        step, training.batch, training.length, settings.seed, data.train_bytes
+    )
+    optimizer.zero_grad()
+    total = torch.zeros((), device=group.device)
+    for part in group.parts(tokens, training.accumulate):
+        with _autocast(training, group.device):
+            loss = next_byte_loss(model, part) * (len(part) / len(tokens))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total = total + loss.detach()
+    total = group.sum_gradients(model, total)
+    # Without clipping the bound is infinite, and the norm still tells of a gradient that is not.
+    norm = nn.utils.clip_grad_norm_(model.parameters(), training.clip or math.inf)
+    if not math.isfinite(total) or not math.isfinite(norm):
+        raise DivergedError(step + 1, rate)
+    optimizer.step()
+    return float(total)
+
+
+def evaluate(model: nn.Module, text: Text, training: TrainingSettings) -> float:
+    """The mean loss on fixed sequences of the validation part, nats per byte.
+
+    Args:
+        model: the network.
+        text: the text.
+        training: number, size and length of the batches.
+    """
+    device = next(model.parameters()).device
+    losses: list[Tensor] = []
+    with torch.no_grad(), _autocast(training, device):
+        for index in range(training.evaluation_batches):
+            tokens = text.validation_batch(index, training.batch, training.length).to(device)
+            losses.append(next_byte_loss(model, tokens))
+    return float(torch.stack(losses).double().mean())
+
+
+def _look(
+    settings: RunSettings, model: LanguageModel, text: Text, step: int, journal: Journal
+) -> Journal:
+    """The journal with the loss and the probes that are due at this step."""
+    training = settings.training
+    if _is_evaluation_due(training, step):
+        rate = learning_rate_at(min(step, training.steps - 1), training)
+        loss = evaluate(model, text, training)
+        if not math.isfinite(loss):
+            raise DivergedError(step, rate)
+        found = Evaluation(step=step, loss=loss, train_loss=journal.mean_loss, learning_rate=rate)
+        journal = journal.with_evaluation(found)
+    if probes.is_due(settings.probes, step, training.steps):
+        start = time.perf_counter()
+        measured = probes.measure(settings, model, text, step)
+        journal = journal.with_probes(measured, time.perf_counter() - start)
+    return journal
+
+
+def _is_look_due(settings: RunSettings, step: int) -> bool:
+    training = settings.training
+    return _is_evaluation_due(training, step) or probes.is_due(
+        settings.probes, step, training.steps
+    )
+
+
+def _is_evaluation_due(training: TrainingSettings, step: int) -> bool:
+    return step % training.evaluate_every == 0 or step == training.steps
+
+
+def _begin(settings: RunSettings, text: Text, model: nn.Module) -> Journal:
+    record = RunRecord(
+        settings=settings,
+        corpus_sha256=text.sha256,
+        parameters=sum(entry.numel() for entry in model.parameters()),
+        step=0,
+        evaluations=(),
+        seconds=0.0,
+        probe_seconds=0.0,
+        versions=versions(),
+        device=device_in_words(torch.get_num_threads()),
+    )
+    return Journal(record=record)
+
+
+def _require_parts(training: TrainingSettings, group: Group) -> None:
+    parts = group.size * training.accumulate
+    if training.batch < parts:
+        rule = f"at least {parts}: {group.size} processes of {training.accumulate} parts each"
+        raise DomainError("batch", training.batch, rule)
+
+
+def _autocast(training: TrainingSettings, device: torch.device) -> AbstractContextManager[object]:
+    if training.precision != "bf16":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
