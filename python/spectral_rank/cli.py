@@ -22,6 +22,7 @@ from spectral_rank.formulas.domain import DomainError
 from spectral_rank.measurement.command import measure_command
 from spectral_rank.measurement.instances_command import instances_command
 from spectral_rank.theorems.registry import store_statements, stored_statements
+from spectral_rank.train_command import train_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -157,6 +158,7 @@ def _run_with_progress(
 app.command("measure")(measure_command)
 app.command("instances")(instances_command)
 app.command("forecast")(forecast_command)
+app.command("train")(train_command)
 app.add_typer(experiments, name="experiment")
 
 

@@ -129,7 +129,7 @@ def load(
     return metadata.journal
 
 
-_ADVICE = "remove it to begin again, or choose another folder"
+_ADVICE = "choose another folder, or empty this one to begin again"
 
 
 def require_same_run(

@@ -35,7 +35,7 @@ from spectral_rank.training.optimizer import (
     set_learning_rate,
     weights_to_evaluate,
 )
-from spectral_rank.training.parallel import Group, joined
+from spectral_rank.training.parallel import Group, joined, require_device
 from spectral_rank.training.progress import Observer, Reporter
 from spectral_rank.training.run_record import Evaluation, RunRecord
 from spectral_rank.training.run_settings import RunSettings, TrainingSettings
@@ -116,11 +116,13 @@ def check_run(settings: RunSettings, device: str) -> Text:
     """Refuse what cannot be trained here, before any work, and open the text.
 
     Raises:
-        DomainError: if the text is missing or too short, or bf16 is asked for without a GPU.
+        DomainError: if the text is missing or too short, the device is not there, or bf16 is asked
+            for without a GPU.
         MissingPackageError: if the optimizer is not installed.
     """
     training = settings.training
-    if training.precision == "bf16" and not device.startswith("cuda"):
+    kind = require_device(device).type
+    if training.precision == "bf16" and kind == "cpu":
         # A CPU would emulate most of it: slower than float32, and rounded differently.
         raise DomainError("precision", "bf16", f"float32 or float64 on {device}: bf16 needs a GPU")
     require_optimizer(training)

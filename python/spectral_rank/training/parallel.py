@@ -93,7 +93,7 @@ def joined(device: str) -> Iterator[Group]:
     Raises:
         DomainError: if the device is unknown or not there.
     """
-    place = _device(device)
+    place = require_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Group(0, 1, place)
@@ -111,7 +111,15 @@ def joined(device: str) -> Iterator[Group]:
             dist.destroy_process_group()
 
 
-def _device(name: str) -> torch.device:
+def require_device(name: str) -> torch.device:
+    """The device of this name.
+
+    Args:
+        name: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        DomainError: if it is unknown or not there.
+    """
     try:
         device = torch.device(name)
     except RuntimeError:
