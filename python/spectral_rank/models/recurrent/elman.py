@@ -53,12 +53,14 @@ class Elman(RecurrentLayer):
         drive = with_bias(self.W_x, x, self.b)
         initial = initial.to(dtype)
         if isinstance(self.W_h, LowRank):
-            return low_rank_tanh(drive, self.W_h.U.to(dtype), self.W_h.V.to(dtype), initial)
+            U, V = self.W_h.aligned()
+            return low_rank_tanh(drive, U.to(dtype), V.to(dtype), initial)
         return dense_tanh(drive, self.W_h.dense().to(dtype), initial)
 
 
 def with_bias(weight: Weight, x: Tensor, bias: Tensor) -> Tensor:
     """``x @ W.T + b``, the bias added within the last product."""
     if isinstance(weight, LowRank):
-        return nn.functional.linear(nn.functional.linear(x, weight.V), weight.U, bias)
+        U, V = weight.aligned()
+        return nn.functional.linear(nn.functional.linear(x, V), U, bias)
     return nn.functional.linear(x, weight.dense(), bias)

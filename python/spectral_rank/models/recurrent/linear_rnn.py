@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spectral_rank.models.recurrent.layer import RecurrentLayer
-from spectral_rank.models.recurrent.linear_recurrence import CHUNK, linear_scan
+from spectral_rank.models.recurrent.linear_recurrence import linear_scan
 from spectral_rank.models.recurrent.weight import Dense, LowRank, Weight, random_weight
 
 START_RADIUS = 0.9
@@ -74,17 +74,16 @@ class LinearRNN(RecurrentLayer):
 
     def _recur_in_bottleneck(self, W_h: LowRank, x: Tensor, initial: Tensor) -> Tensor:
         """With ``W_x = R L``, ``L`` the identity if it is dense, all of ``x`` enters as ``L x``."""
+        U, V = W_h.aligned()
         if isinstance(self.W_x, LowRank):
-            entered = functional.linear(x, self.W_x.V)
-            read: Tensor = self.W_x.U
+            read, enter = self.W_x.aligned()
+            entered = functional.linear(x, enter)
         else:
             entered, read = x, self.W_x.dense()
-        first = functional.linear(initial, W_h.V).unsqueeze(0)
-        inputs = functional.linear(entered[:-1], W_h.V @ read)
-        before = linear_scan(torch.cat([first, inputs]), W_h.V @ W_h.U, CHUNK)
-        return functional.linear(
-            torch.cat([before, entered], dim=-1), torch.cat([W_h.U, read], dim=-1)
-        )
+        first = functional.linear(initial, V).unsqueeze(0)
+        inputs = functional.linear(entered[:-1], V @ read)
+        before = linear_scan(torch.cat([first, inputs]), V @ U)
+        return functional.linear(torch.cat([before, entered], dim=-1), torch.cat([U, read], dim=-1))
 
 
 @torch.no_grad()
