@@ -14,7 +14,7 @@ from spectral_rank.experiments.rank_correlation import (
 from spectral_rank.formulas.domain import DomainError
 
 SAMPLES = st.lists(
-    st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=4, max_size=20
+    st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=3, max_size=20
 ).filter(lambda pairs: all(len(set(column)) > 1 for column in zip(*pairs, strict=True)))
 
 
@@ -53,7 +53,7 @@ def test_nothing_is_left_of_a_quantity_that_is_the_given_one() -> None:
     assert partial_spearman(x, y, [3.0, 1.0, 2.0, 5.0, 4.0]) is not None
 
 
-@given(correlations=st.lists(st.floats(-1, 1), min_size=2, max_size=6), points=st.integers(4, 40))
+@given(correlations=st.lists(st.floats(-1, 1), min_size=2, max_size=6), points=st.integers(3, 40))
 def test_intervals_stay_between_minus_one_and_one(correlations: list[float], points: int) -> None:
     found = fisher_interval(correlations, points)
     assert -1 <= found.low <= found.value <= found.high <= 1
@@ -84,7 +84,7 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
 @pytest.mark.parametrize(
     ("argument", "x", "y"),
     [
-        ("x", [1, 2, 3], [1, 2, 3]),
+        ("x", [1, 2], [1, 2]),
         ("x", [1, 2, 3, math.nan], [1, 2, 3, 4]),
         ("y", [1, 2, 3, 4], [1, 2, 3, 4, 5]),
     ],
@@ -99,4 +99,4 @@ def test_correlations_beyond_one_are_refused() -> None:
     with pytest.raises(DomainError, match="correlations"):
         fisher_interval([0.5, 1.1], 10)
     with pytest.raises(DomainError, match="points"):
-        fisher_interval([0.5, 0.6], 3)
+        fisher_interval([0.5, 0.6], 2)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectral_rank.experiments.scaling_law import fit_scaling_law
+from spectral_rank.experiments.scaling_law import fit_scaling_law, law_of_exponent
 from spectral_rank.formulas.domain import DomainError
 
 SIZES = np.geomspace(2e4, 8e5, 9)
@@ -49,6 +49,20 @@ def test_no_law_of_the_family_fits_better() -> None:
         floor, fall = np.abs(np.array([found.floor, found.fall]) * (1 + rng.normal(0, 0.1, 2)))
         exponent = found.exponent * np.exp(rng.normal(0, 0.1))
         assert np.sum((losses(floor, fall, exponent) - y) ** 2) >= least * (1 - 1e-9)
+
+
+def test_a_law_of_another_exponent_fits_worse_and_of_the_best_as_well() -> None:
+    rng = np.random.default_rng(5)
+    y = list(losses(1.0, 0.4, 0.5) + 0.01 * rng.standard_normal(len(SIZES)))
+    best = fit_scaling_law(list(SIZES), y)
+    same = law_of_exponent(best.exponent, list(SIZES), y)
+    assert (same.floor, same.fall) == pytest.approx((best.floor, best.fall), rel=1e-6)
+    for factor in (0.3, 0.9, 1.1, 3):
+        other = law_of_exponent(factor * best.exponent, list(SIZES), y)
+        assert other.exponent == pytest.approx(factor * best.exponent)
+        assert other.r_squared < best.r_squared
+    with pytest.raises(DomainError, match="exponent"):
+        law_of_exponent(0.0, list(SIZES), y)
 
 
 def test_a_floor_below_zero_is_not_allowed() -> None:

@@ -12,16 +12,15 @@ from scipy.stats import rankdata
 from spectral_rank.experiments.record import Interval, mean_interval
 from spectral_rank.formulas.domain import DomainError, integer, require
 
-SMALLEST_SAMPLE = 4
-"""Fewer points have no rank correlation worth the name: of three, a chance order is perfect in one
-case of three."""
+SMALLEST_SAMPLE = 3
+"""Of two points every order is perfect."""
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
     """Spearman's rank correlation; ties share their ranks.
 
     Args:
-        x: at least 4 numbers; infinite ones count as the largest or least.
+        x: at least 3 numbers; infinite ones count as the largest or least.
         y: as many numbers.
 
     Returns:
@@ -40,7 +39,7 @@ def partial_spearman(
     """The rank correlation of ``x`` and ``y`` that is left when ``given`` is held fixed.
 
     Args:
-        x: at least 4 numbers; infinite ones count as the largest or least.
+        x: at least 3 numbers; infinite ones count as the largest or least.
         y: as many numbers.
         given: as many numbers.
 
@@ -72,7 +71,7 @@ def fisher_interval(correlations: Sequence[float], points: int, level: float = 0
 
     Args:
         correlations: at least two numbers in [-1, 1], one per seed.
-        points: number ``n`` of points behind each of them, at least 4.
+        points: number ``n`` of points behind each of them, at least 3.
         level: confidence level.
 
     Returns:

@@ -7,14 +7,15 @@ problem of one magnitude.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar, nnls
 
-from spectral_rank.formulas.domain import DomainError, require
+from spectral_rank.formulas.domain import DomainError, positive, require
 
 Floats = NDArray[np.float64]
 
@@ -70,8 +71,7 @@ def fit_scaling_law(sizes: Sequence[float], losses: Sequence[float]) -> ScalingL
         DomainError: if an argument is outside its domain.
     """
     x, y = _checked(sizes, losses)
-    reference = float(np.exp(np.mean(np.log(x))))
-    relative = x / reference
+    relative = x / np.exp(np.mean(np.log(x)))
     grid = np.log(np.geomspace(EXPONENTS[0], EXPONENTS[1], GRID))
     errors = [_fit_at(log_exponent, relative, y)[1] for log_exponent in grid]
     best = int(np.argmin(errors))
@@ -82,17 +82,40 @@ def fit_scaling_law(sizes: Sequence[float], losses: Sequence[float]) -> ScalingL
         method="bounded",
         options={"xatol": 1e-9},
     )
-    log_exponent = float(refined.x) if refined.fun < errors[best] else float(grid[best])
-    (floor, fall), error = _fit_at(log_exponent, relative, y)
+    law = _law(float(refined.x) if refined.fun < errors[best] else float(grid[best]), x, y)
+    return replace(law, is_determined=law.is_determined and 0 < best < GRID - 1)
+
+
+def law_of_exponent(exponent: float, sizes: Sequence[float], losses: Sequence[float]) -> ScalingLaw:
+    """The best law of a given exponent, to be compared with the best of all.
+
+    Args:
+        exponent: the exponent, > 0.
+        sizes: as `fit_scaling_law`.
+        losses: as `fit_scaling_law`.
+
+    Returns:
+        The law; ``is_determined`` says whether the loss falls.
+
+    Raises:
+        DomainError: if an argument is outside its domain.
+    """
+    x, y = _checked(sizes, losses)
+    return _law(math.log(positive("exponent", exponent)), x, y)
+
+
+def _law(log_exponent: float, x: Floats, y: Floats) -> ScalingLaw:
+    reference = float(np.exp(np.mean(np.log(x))))
+    (floor, fall), error = _fit_at(log_exponent, x / reference, y)
     spread = float(np.linalg.norm(y - y.mean()))
     falls = fall > 0 and spread > 1e-12 * float(y.max())
     return ScalingLaw(
-        exponent=float(np.exp(log_exponent)),
+        exponent=math.exp(log_exponent),
         floor=float(floor),
         fall=float(fall),
         reference=reference,
         r_squared=1 - (error / spread) ** 2 if falls else 0.0,
-        is_determined=falls and 0 < best < GRID - 1,
+        is_determined=falls,
     )
 
 
