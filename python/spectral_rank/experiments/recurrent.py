@@ -45,7 +45,7 @@ class RecurrentSettings(Config):
     steps: int
     batch: int
     length: int
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     precision: str = "float32"
 
 
@@ -78,7 +78,6 @@ def sizes(profile: Profile) -> dict[str, Any]:
         "steps": 20_000,
         "batch": 64,
         "length": 512,
-        "learning_rate": 3e-3,
         "precision": "bf16",
     }
 
