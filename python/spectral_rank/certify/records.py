@@ -81,7 +81,7 @@ def write_record(folder: Path, certificates: CertificateSet) -> Path:
         certificate.verify()
     earlier = _of_module(folder, certificates.module)
     for path in earlier:
-        source = _read(path).source
+        source = read_record(path).source
         if source != certificates.source:
             rule = f"{source!r} and {certificates.source!r} have the same module"
             raise RecordError(path, rule)
@@ -104,7 +104,7 @@ def read_records(folder: Path) -> list[CertificateSet]:
     """
     if not folder.is_dir():
         raise RecordError(folder, "not a folder")
-    found = [(path, _read(path)) for path in sorted(folder.glob("*.json"))]
+    found = [(path, read_record(path)) for path in sorted(folder.glob("*.json"))]
     claimed: dict[str, Path] = {}
     for path, certificates in found:
         names = [certificate.name for certificate in certificates.certificates]
@@ -121,7 +121,12 @@ def _of_module(folder: Path, module: str) -> list[Path]:
     return [path for path in paths if path.name.rpartition("-")[0].casefold() == module.casefold()]
 
 
-def _read(path: Path) -> CertificateSet:
+def read_record(path: Path) -> CertificateSet:
+    """One set of certificates, every inequality re-checked.
+
+    Raises:
+        RecordError: if the file is damaged or was renamed, or a certificate does not hold.
+    """
     try:
         certificates = CertificateSet.model_validate_json(path.read_bytes())
     except ValidationError as error:

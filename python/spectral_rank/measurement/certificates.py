@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 
-from spectral_rank.certify import (
-    Certificate,
-    Origin,
-    approximation,
-    conditioning,
-    envelope,
-    envelope_conditioning,
-    slow,
-    steep,
-)
+from spectral_rank.certify import Certificate, Origin
 from spectral_rank.certify.shapes import RANK_LIMIT
-from spectral_rank.formulas.domain import DomainError
+from spectral_rank.certify.supported import (
+    Supported,
+    about_exponent,
+    about_spectrum,
+    envelope_method,
+)
 from spectral_rank.formulas.elementary import exact
 from spectral_rank.measurement.measurement import Measurement
-from spectral_rank.spectra.envelope import tightest_envelope
 from spectral_rank.spectra.report import Estimate
-
-ROUNDING = Fraction(1, 10**12)
-"""Relative widening of the envelope constants: covers the division by the largest value."""
 
 
 def certify(measurement: Measurement, module: str) -> tuple[list[Certificate], list[str]]:
@@ -45,15 +36,9 @@ def certify(measurement: Measurement, module: str) -> tuple[list[Certificate], l
     if exponent is None:
         return [], [f"the verdict is {measurement.fit.verdict}, not a power law"]
     rank = _rank(measurement)
-    builders = _exponent_builders(measurement, module, exponent, rank)
-    builders += _envelope_builders(measurement, module, rank)
-    certificates, refusals = [], []
-    for build in builders:
-        try:
-            certificates.append(build())
-        except DomainError as error:
-            refusals.append(str(error))
-    return certificates, refusals
+    found = _about_exponent(measurement, module, exponent, rank)
+    found += _about_spectrum(measurement, module, rank)
+    return list(found.certificates), list(found.refusals)
 
 
 def certified_ratio(measurement: Measurement) -> tuple[Fraction, Fraction] | None:
@@ -86,47 +71,21 @@ def _origin(measurement: Measurement, module: str, method: str) -> Origin:
     )
 
 
-Builder = Callable[[], Certificate]
-
-
-def _exponent_builders(
+def _about_exponent(
     measurement: Measurement, module: str, exponent: Estimate, rank: int
-) -> list[Builder]:
+) -> Supported:
     fit = measurement.fit
-    interval = (exponent.low, exponent.high)
     eps = exact("eps", measurement.ranks.eps)
-    origin = _origin(
-        measurement,
-        module,
+    method = (
         f"{100 * fit.level:.0f} % interval from {fit.replicates} simulated spectra, log-log fit of "
-        f"singular values {fit.first} to {fit.last}",
+        f"singular values {fit.first} to {fit.last}"
     )
-    builders: list[Builder] = [lambda: conditioning(origin, interval, rank)]
-    if measurement.ranks.regime == "steep":
-        builders.insert(0, lambda: steep(origin, interval, (eps, eps), rank))
-    if measurement.ranks.regime == "slow":
-        builders.insert(0, lambda: slow(origin, interval, (eps, eps)))
-    return builders
+    origin = _origin(measurement, module, method)
+    return about_exponent(origin, (exponent.low, exponent.high), (eps, eps), rank)
 
 
-def _envelope_builders(measurement: Measurement, module: str, rank: int) -> list[Builder]:
+def _about_spectrum(measurement: Measurement, module: str, rank: int) -> Supported:
     spectrum = measurement.spectrum
-    values = spectrum.array / spectrum.values[0]
+    origin = _origin(measurement, module, envelope_method(len(spectrum.values)))
     error = Fraction(spectrum.error) / Fraction(spectrum.values[0])
-    if Fraction(values[-1]) <= 2 * error:
-        return []
-    found = tightest_envelope(values)
-    slack = error / Fraction(values[-1]) + ROUNDING
-    low, high = found.constants
-    constants = (low * (1 - slack), high * (1 + slack))
-    point = (found.exponent, found.exponent)
-    origin = _origin(
-        measurement,
-        module,
-        f"tightest envelope of all {len(values)} singular values divided by the largest",
-    )
-    builders: list[Builder] = [lambda: envelope_conditioning(origin, point, constants, rank)]
-    if 2 * found.exponent > 1:
-        builders.insert(0, lambda: approximation(origin, point, constants, rank))
-        builders.insert(0, lambda: envelope(origin, point, constants, rank))
-    return builders
+    return about_spectrum(origin, spectrum.array, error, rank)
