@@ -65,6 +65,13 @@ def test_what_is_no_interval_is_refused(broken: dict[str, float]) -> None:
         Interval.model_validate({"value": 1.0, "low": 0.0, "high": 2.0, "count": 3} | broken)
 
 
+def test_a_result_from_before_there_were_instances_loads() -> None:
+    stored = result(Interval(value=0, low=0, high=0, count=1), instances=("Experiment_T_1_cpu_W",))
+    assert ExperimentResult.model_validate_json(stored.model_dump_json()) == stored
+    old = stored.model_dump_json(exclude={"instances"})
+    assert ExperimentResult.model_validate_json(old).instances == ()
+
+
 def test_a_record_of_another_layout_is_refused() -> None:
     with pytest.raises(ValidationError, match="schema_version"):
         result(Interval(value=0, low=0, high=0, count=1), schema_version=2)

@@ -86,6 +86,7 @@ def test_a_file_that_does_not_run_stops_no_other(tmp_path: Path) -> None:
             ("def config(profile):", "config = 3\ndef _config(profile):"),
             "config must be a function",
         ),
+        (("def draw(", "instances = 3\n\n\ndef draw("), "instances must be a function"),
         (('"""Question', 'X = """Question'), "docstring must state"),
         (("import numpy as np", "import no_such_module"), "ModuleNotFoundError"),
     ],

@@ -100,13 +100,16 @@ def test_a_run_killed_20_times_ends_with_the_same_numbers(
     assert len(log.read_text().splitlines()) <= 6 * (runs + 1) + 3 * KILLS
 
 
-def start(folder: Path, results: Path, *options: str) -> subprocess.Popen[bytes]:
-    arguments = ["run", "--profile", "smoke", "--jobs", "2", *options]
+def start(
+    folder: Path, results: Path, output: int = subprocess.DEVNULL, start_new_session: bool = False
+) -> subprocess.Popen[bytes]:
+    """Run all cells with two workers, in a process of its own."""
     places = ["--experiments", str(folder), "--results", str(results)]
     return subprocess.Popen(
-        [*COMMAND, *arguments, *places],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        [*COMMAND, "run", "--profile", "smoke", "--jobs", "2", *places],
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=start_new_session,
     )
 
 
@@ -217,17 +220,57 @@ def test_a_killed_worker_is_one_error_and_keeps_the_rest(
     assert len((tmp_path / "log").read_text().splitlines()) == 7
 
 
-def test_a_full_disk_is_one_error_and_keeps_the_rest(tmp_path: Path) -> None:
-    """A limit on the size of files refuses the large last cell, as a full disk would."""
-    large = '"mean": list(range(9999)) if cell == {"size": 100, "seed": 2} else 0.0,'
-    write(tmp_path, ('"mean": float(numbers.mean()),', large))
-    program = (
-        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)); " + COMMAND[2]
-    )
+def test_an_interrupted_run_says_so_and_goes_on(
+    tmp_path: Path, reference: ExperimentResult
+) -> None:
+    """Ctrl-C in a terminal, which reaches the workers as well."""
+    paused = ("pause: float = 0.0", "pause: float = 0.3")
+    write(tmp_path, logging(tmp_path), paused)
+    log, results = tmp_path / "log", tmp_path / "results"
+    log.touch()
+    process = start(tmp_path, results, output=subprocess.PIPE, start_new_session=True)
+    wait_until(process, log, 3)
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate()
+    assert process.returncode == 130
+    assert b"interrupted; finished cells are kept" in output
+    assert b"Traceback" not in output
+    assert list(results.rglob("[0-9].json"))
+    found = run(load(tmp_path / "tiny.py"), "smoke", Options(results, jobs=1))
+    assert found.measurements == reference.measurements
+    assert len(log.read_text().splitlines()) <= 6 + 2
+
+
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); " + COMMAND[2]
+"""A limit on the size of files refuses the larger ones, as a full disk would."""
+
+
+@pytest.mark.parametrize(
+    ("limit", "numbers_of", "refused", "kept"),
+    [
+        (4000, 'range(9999 if cell == {"size": 100, "seed": 2} else 1)', "5.json", 5),
+        (4000, "range(200)", r"T.1-smoke-", 6),
+    ],
+    ids=["cell", "result"],
+)
+def test_a_full_disk_is_one_error_and_keeps_the_rest(
+    limit: int, numbers_of: str, refused: str, kept: int, tmp_path: Path
+) -> None:
+    large = f'"mean": 0.0, "numbers": list({numbers_of}),'
+    write(tmp_path, logging(tmp_path), ('"mean": float(numbers.mean()),', large))
     results = tmp_path / "results"
     places = ["--experiments", str(tmp_path), "--results", str(results)]
     found = subprocess.run(
-        [sys.executable, "-c", program, "run", "--profile", "smoke", "--jobs", "1", *places],
+        [
+            sys.executable,
+            "-c",
+            FULL.format(limit),
+            "run",
+            "--profile",
+            "smoke",
+            "--jobs=1",
+            *places,
+        ],
         # The limit would cut off the bytecode that Python writes, and the next import would fail.
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -235,11 +278,15 @@ def test_a_full_disk_is_one_error_and_keeps_the_rest(tmp_path: Path) -> None:
         check=False,
     )
     assert found.returncode == 1
-    assert "5.json: cannot be written: File too large" in found.stdout
+    assert refused in found.stdout
+    assert ".json: cannot be written: File too large" in found.stdout
     assert "Traceback" not in found.stdout + found.stderr
-    kept = sorted(path.name for path in results.rglob("[0-9]*.json"))
-    assert kept == [f"{index}.json" for index in range(5)]
+    stored = sorted(path.name for path in results.rglob("[0-9].json"))
+    assert stored == [f"{index}.json" for index in range(kept)]
     assert not list(results.rglob(".*.partial"))
+    before = len((tmp_path / "log").read_text().splitlines())
+    assert len(run(load(tmp_path / "tiny.py"), "smoke", Options(results, 1)).measurements) == 6
+    assert len((tmp_path / "log").read_text().splitlines()) == before + 6 - kept
 
 
 def test_results_that_cannot_be_written_are_told_before_work(tmp_path: Path) -> None:

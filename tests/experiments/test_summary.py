@@ -86,6 +86,25 @@ def test_smoke_is_marked_and_an_absent_figure_not_linked(tmp_path: Path) -> None
     assert "smoke only, too small to count | [result](results/0.json) |" in text
 
 
+def test_a_row_links_to_the_instances_and_counts_the_rest() -> None:
+    names = tuple(f"Experiment_D_1_cpu_W_{i}" for i in range(8))
+    found = result("D.1", "cpu").model_copy(update={"instances": names})
+    row = render(stored(found), Path("e"), Path("f")).splitlines()[2]
+    for i, name in enumerate(names[:6]):
+        assert f"[instance W_{i}](../lean/SpectralRank/Measured/{name}.lean)" in row
+    assert row.endswith("and 2 more instances in the result |")
+    assert names[6] not in row
+
+
+def test_the_default_text_is_chosen_and_another_is_named() -> None:
+    latest = result("D.1", "cpu", 9)
+    own = latest.model_copy(update={"config": latest.config | {"corpus": "/tmp/a|b.txt"}})
+    results = stored(own, result("D.1", "cpu", 1), result("D.1", "gpu", 10))
+    assert [int(path.stem) for path in chosen(results)] == [1]
+    row = render(stored(own), Path("e"), Path("f")).splitlines()[2]
+    assert r"| cpu, text a\|b.txt |" in row
+
+
 def test_levels_other_than_95_are_told() -> None:
     interval = Interval(value=2, low=float("-inf"), high=3, level=0.9, count=5)
     assert in_words(interval) == "2 [-inf, 3] at 90 %, n = 5"

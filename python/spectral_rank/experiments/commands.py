@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 
 from spectral_rank.experiments import summary as table
+from spectral_rank.experiments.corpus import Corpus, read_corpus, reads_corpus
 from spectral_rank.experiments.engines import Engine
 from spectral_rank.experiments.errors import (
     CellsFailedError,
@@ -39,6 +40,7 @@ from spectral_rank.experiments.runner import (
     run,
 )
 from spectral_rank.experiments.store import Store
+from spectral_rank.formulas.domain import DomainError
 
 app = typer.Typer(no_args_is_help=True, help="Put the questions of the research plan to the test.")
 
@@ -86,6 +88,9 @@ def run_command(
             "--judge-again", help="Apply the present analysis to stored results; measure nothing."
         ),
     ] = False,
+    corpus: Annotated[
+        Path | None, typer.Option(help="Text to learn from; default: Python's own source.")
+    ] = None,
     experiments: Folder = EXPERIMENTS,
     results: Results = None,
 ) -> None:
@@ -95,12 +100,15 @@ def run_command(
     console = _console()
     folder = _results_folder(experiments, results)
     with _errors_in_words(console):
-        options = Options(folder, jobs, engine, address, force)
+        options = Options(folder, jobs, engine, address, force, _corpus(corpus))
+        selected = select(numbers or [], experiments)
+        if corpus is not None:
+            selected = _readers(console, selected, named=bool(numbers))
         failed = False
-        for experiment in select(numbers or [], experiments):
+        for experiment in selected:
             try:
                 if judge_again:
-                    _judge_again(console, experiment, profile, Store(folder))
+                    _judge_again(console, experiment, profile, options)
                 else:
                     _run_with_progress(console, experiment, profile, options)
             except (CellsFailedError, ProtocolError) as error:
@@ -109,6 +117,25 @@ def run_command(
                 failed = True
     if failed:
         raise typer.Exit(1)
+
+
+def _corpus(path: Path | None) -> Corpus | None:
+    try:
+        return None if path is None else read_corpus(path)
+    except DomainError as error:
+        raise typer.BadParameter(str(error), param_hint="--corpus") from None
+
+
+def _readers(console: Console, experiments: Sequence[Experiment], named: bool) -> list[Experiment]:
+    """Those that read a text; the others are skipped if they were not asked for by name."""
+    readers = [experiment for experiment in experiments if reads_corpus(experiment.settings)]
+    others = [experiment.id for experiment in experiments if experiment not in readers]
+    if others and (named or not readers):
+        message = f"no text is read by {', '.join(others)}"
+        raise typer.BadParameter(message, param_hint="--corpus")
+    if others:
+        console.print(f"skipped, as they read no text: {', '.join(others)}")
+    return readers
 
 
 def _run_with_progress(
@@ -135,9 +162,10 @@ def _run_with_progress(
 
 
 def _judge_again(
-    console: Console, experiment: Experiment, profile: ProfileName, store: Store
+    console: Console, experiment: Experiment, profile: ProfileName, options: Options
 ) -> None:
-    config = configuration(experiment, profile.value)
+    config = configuration(experiment, profile.value, options.corpus)
+    store = Store(options.results)
     stored = store.finished(experiment.id, config)
     if stored is None:
         raise UnknownExperimentError(f"{experiment.id}: no finished result in profile {profile}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import socket
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from enum import StrEnum
 from multiprocessing import active_children, get_context, parent_process
 from typing import Any
@@ -61,7 +63,8 @@ def on_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     task = waiting.popleft()
-                    running[pool.submit(measure, task)] = task
+                    with _interrupts_held_back():
+                        running[pool.submit(measure, task)] = task
                 yield from _finished(running)
         except BrokenProcessPool:
             raise _lost(running.values()) from None
@@ -70,6 +73,16 @@ def on_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
                 for child in set(active_children()) - others:
                     child.terminate()
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started meanwhile take no Ctrl-C: who started them does, and ends them quietly."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _finished(running: dict[Future[Outcome], Task]) -> Iterator[Outcome]:

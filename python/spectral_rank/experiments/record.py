@@ -116,6 +116,8 @@ class ExperimentResult(BaseModel):
         device: processor or accelerator, and the number of threads of each cell.
         finished: end of the run, UTC.
         seconds: sum of the times of the cells.
+        instances: files of lean/SpectralRank/Measured, without suffix, whose theorems certify
+            measured numbers of this result; ``spectral-rank instances`` writes them.
     """
 
     schema_version: Literal[1] = 1
@@ -133,6 +135,7 @@ class ExperimentResult(BaseModel):
     device: str = Field(default_factory=lambda: device_in_words())
     finished: datetime = Field(default_factory=lambda: datetime.now(UTC))
     seconds: float
+    instances: tuple[str, ...] = ()
 
 
 def short_hash(text: str) -> str:

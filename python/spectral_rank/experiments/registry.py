@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spectral_rank.experiments.errors import ProtocolError, UnknownExperimentError
 from spectral_rank.experiments.record import (
@@ -26,6 +26,9 @@ from spectral_rank.experiments.record import (
     short_hash,
 )
 from spectral_rank.experiments.source import measuring_hash
+
+if TYPE_CHECKING:  # workers, which load this module, certify nothing
+    from spectral_rank.certify.request import InstanceRequest
 
 EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 """The questions in a checkout of the repository."""
@@ -53,6 +56,7 @@ class Experiment:
         run_cell: one measurement.
         analyse: estimates and verdict from the measurements, in the order of the cells.
         draw: writes the figure of a result.
+        instances: the measured numbers of a result that are to become Lean theorems.
         threads: threads of each cell.
         serial: whether cells must run one after the other because they measure time.
         code_hash: hash of the code that measures.
@@ -70,9 +74,15 @@ class Experiment:
     run_cell: Callable[[Any, Cell], dict[str, Any]]
     analyse: Callable[[Any, list[dict[str, Any]]], Analysis]
     draw: Callable[[ExperimentResult, Path], None]
+    instances: Callable[[ExperimentResult], list[InstanceRequest]]
     threads: int
     serial: bool
     code_hash: str
+
+    def fault(self, function: str) -> ProtocolError:
+        """The error for the exception, in work right now, of a function of the file."""
+        trace = traceback.format_exc().rstrip()
+        return ProtocolError(f"{self.id}: {function} failed; measured cells are kept\n{trace}")
 
 
 def catalogue(folder: Path = EXPERIMENTS) -> dict[str, Path]:
@@ -147,10 +157,16 @@ def load(path: Path) -> Experiment:
         run_cell=module.run_cell,
         analyse=module.analyse,
         draw=module.draw,
+        instances=getattr(module, "instances", _no_instances),
         threads=getattr(module, "CELL_THREADS", 1),
         serial=getattr(module, "SERIAL", False),
         code_hash=measuring_hash(source),
     )
+
+
+def _no_instances(result: ExperimentResult) -> list[InstanceRequest]:
+    """Of an experiment that measures nothing a theorem of the library speaks of."""
+    return []
 
 
 def _check_values(path: Path, module: ModuleType) -> None:
@@ -166,6 +182,7 @@ def _check_values(path: Path, module: ModuleType) -> None:
         and issubclass(module.Settings, Config),
         "CELL_THREADS must be an integer >= 1": _is_count(getattr(module, "CELL_THREADS", 1)),
         "SERIAL must be True or False": isinstance(getattr(module, "SERIAL", False), bool),
+        "instances must be a function": callable(getattr(module, "instances", _no_instances)),
     }
     for name in TEXTS:
         value = getattr(module, name)

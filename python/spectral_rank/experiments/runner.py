@@ -7,7 +7,6 @@ the cells it lacks, and ends with the same numbers.
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from spectral_rank.experiments.cell import Failure, Outcome, Success, Task, json_values
+from spectral_rank.experiments.corpus import Corpus, with_corpus
 from spectral_rank.experiments.engines import Engine, on_processes, on_ray
 from spectral_rank.experiments.errors import CellsFailedError, EngineError, ProtocolError
+from spectral_rank.experiments.instances import instance_names
 from spectral_rank.experiments.record import (
     Analysis,
     Cell,
@@ -42,6 +43,7 @@ class Options:
         engine: where the cells are measured.
         address: address of a Ray cluster; ``None`` starts one on this machine.
         force: measure a finished experiment again.
+        corpus: the text, for experiments that read one; ``None`` for the default.
     """
 
     results: Path
@@ -49,6 +51,7 @@ class Options:
     engine: Engine = Engine.LOCAL
     address: str | None = None
     force: bool = False
+    corpus: Corpus | None = None
 
 
 def run(
@@ -68,13 +71,14 @@ def run(
     Raises:
         ProtocolError: if a function of the experiment returns something else than it should, or its
             analysis raises an exception.
+        DomainError: if a text is given to an experiment that reads none.
         CellsFailedError: if cells raise exceptions; the others are measured and kept.
         WorkerLostError: if a worker is killed.
         StorageError: if results cannot be written or read.
         AlreadyRunningError: if another process runs the same.
         EngineError: if the engine is not there.
     """
-    config = configuration(experiment, profile)
+    config = configuration(experiment, profile, options.corpus)
     store = Store(options.results)
     if not options.force and (stored := store.finished(experiment.id, config)):
         return stored
@@ -93,21 +97,27 @@ def run(
     return result
 
 
-def configuration(experiment: Experiment, profile: Profile) -> Config:
+def configuration(experiment: Experiment, profile: Profile, corpus: Corpus | None = None) -> Config:
     """The configuration of a profile, checked.
+
+    Args:
+        experiment: the experiment.
+        profile: ``smoke``, ``cpu`` or ``gpu``.
+        corpus: a text in place of the default one.
 
     Raises:
         ProtocolError: if the experiment has none, or it does not survive being written as JSON.
+        DomainError: if a text is given to an experiment that reads none.
     """
     try:
         config = experiment.config(profile)
     except Exception as error:
-        raise _broken(experiment, f"config({profile!r})") from error
+        raise experiment.fault(f"config({profile!r})") from error
     if not isinstance(config, experiment.settings) or config.profile != profile:
         raise ProtocolError(f"{experiment.path}: config({profile!r}) must return its Settings")
     if experiment.settings.model_validate(config.model_dump(mode="json")) != config:
         raise ProtocolError(f"{experiment.path}: Settings must be the same when read from JSON")
-    return config
+    return config if corpus is None else with_corpus(config, corpus)
 
 
 def checked_cells(experiment: Experiment, config: Config) -> list[Cell]:
@@ -119,7 +129,7 @@ def checked_cells(experiment: Experiment, config: Config) -> list[Cell]:
     try:
         cells = [json_values("cells", cell) for cell in experiment.cells(config)]
     except Exception as error:
-        raise _broken(experiment, "cells") from error
+        raise experiment.fault("cells") from error
     if not cells:
         raise ProtocolError(f"{experiment.path}: cells must return at least one cell")
     return cells
@@ -132,7 +142,7 @@ def judged_again(experiment: Experiment, stored: ExperimentResult) -> Experiment
         ProtocolError: if the analysis raises an exception.
     """
     config = experiment.settings.model_validate(stored.config)
-    return stored.model_copy(
+    judged = stored.model_copy(
         update={
             "question": experiment.question,
             "prediction": experiment.prediction,
@@ -141,6 +151,7 @@ def judged_again(experiment: Experiment, stored: ExperimentResult) -> Experiment
             "analysis": _analysis(experiment, config, stored.measurements),
         }
     )
+    return _with_instances(experiment, judged)
 
 
 def _measure(
@@ -216,7 +227,7 @@ def _result(
     experiment: Experiment, config: Config, records: Sequence[CellRecord]
 ) -> ExperimentResult:
     measurements = [record.measurement for record in records]
-    return ExperimentResult(
+    result = ExperimentResult(
         id=experiment.id,
         question=experiment.question,
         prediction=experiment.prediction,
@@ -231,6 +242,12 @@ def _result(
         device="; ".join(sorted({record.device for record in records})),
         seconds=sum(record.seconds for record in records),
     )
+    return _with_instances(experiment, result)
+
+
+def _with_instances(experiment: Experiment, result: ExperimentResult) -> ExperimentResult:
+    """The result with the names of the Lean files that its numbers give."""
+    return result.model_copy(update={"instances": instance_names(experiment, result)})
 
 
 def _analysis(
@@ -239,16 +256,10 @@ def _analysis(
     try:
         analysis = experiment.analyse(config, measurements)
     except Exception as error:
-        raise _broken(experiment, "analyse") from error
+        raise experiment.fault("analyse") from error
     if not isinstance(analysis, Analysis):
         raise ProtocolError(f"{experiment.path}: analyse must return an Analysis")
     return analysis
-
-
-def _broken(experiment: Experiment, function: str) -> ProtocolError:
-    """The error for an exception inside a function of an experiment's file."""
-    trace = traceback.format_exc().rstrip()
-    return ProtocolError(f"{experiment.id}: {function} failed; measured cells are kept\n{trace}")
 
 
 def _failed(experiment: Experiment, failures: Sequence[Failure], total: int) -> CellsFailedError:
