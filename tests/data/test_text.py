@@ -1,7 +1,6 @@
 import hashlib
 import os
 import time
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.processes import fresh_processes
 
 from spectral_rank.data import text as text_module
 from spectral_rank.data.text import Text, is_validation, open_text
@@ -114,7 +114,7 @@ def _open(cache: Path) -> None:
 def test_several_processes_may_write_the_cache_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workers = [get_context("fork").Process(target=_open, args=(tmp_path,)) for _ in range(3)]
+    workers = [fresh_processes().Process(target=_open, args=(tmp_path,)) for _ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -162,6 +162,7 @@ def _trained_in(
     if not is_first_process():
         return _finished(folder, settings, text, device) or train(settings, folder, device=device)
     with _locked(folder, wait=wait):
+        _remove_leftovers(folder)
         finished = _finished(folder, settings, text, device)
         if finished is not None:
             return finished
@@ -203,6 +204,13 @@ def _store(folder: Path, found: Trained) -> None:
     except OSError as error:
         raise _unwritable(folder, error) from None
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes had begun to write."""
+    for name in (CHECKPOINT_FILE, MODEL_FILE, RECORD_FILE):
+        for path in folder.glob(f".{Path(name).stem}.*.partial"):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
