@@ -124,17 +124,19 @@ def _gradient(
 ) -> list[Tensor]:
     """The gradient of the loss of a batch, computed in as many parts as in training.
 
-    In a data-parallel run the one process that measures does the work of all of them, a part as
-    large as theirs at a time.
+    It is that of training: under autocast in a bf16 run.  In a data-parallel run the one process
+    that measures does the work of all of them, a part as large as theirs at a time.
     """
     processes = 1
     if dist.is_available() and dist.is_initialized():
         processes = dist.get_world_size()
-    tokens = tokens.to(parameters[0].device)
+    device = parameters[0].device
+    is_half = settings.training.precision == "bf16"
     pieces = min(len(tokens), settings.training.accumulate * processes)
     total = [torch.zeros_like(parameter) for parameter in parameters]
     for part in torch.tensor_split(tokens, pieces):
-        loss = next_byte_loss(model, part) * (len(part) / len(tokens))
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
+            loss = next_byte_loss(model, part.to(device)) * (len(part) / len(tokens))
         gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
         for accumulated, gradient in zip(total, gradients, strict=True):
             accumulated += gradient
