@@ -142,6 +142,6 @@ def run_settings(
             }
         ),
         data=DataSettings(corpus=config.corpus, train_bytes=train_bytes),
-        probes=ProbeSettings(spectra_every=every, gradients_every=every),
+        probes=ProbeSettings(spectra_every=every, gradients_every=every, jacobians_every=0),
         seed=seed,
     )
