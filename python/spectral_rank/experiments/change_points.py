@@ -9,6 +9,7 @@ taken as autocorrelated.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +160,7 @@ def _best_fit(columns: Floats, y: Floats, places: int = 0) -> _Fit:
     """
     fits = []
     # A coefficient for each column, each place, the persistence and the size of the noise.
-    price = (columns.shape[1] + places + 2) * np.log(len(y))
+    price = (columns.shape[1] + places + 2) * math.log(len(y))
     for persistence in PERSISTENCES:
         X, z = _whitened(columns, persistence), _whitened(y, persistence)
         coefficients, *_ = np.linalg.lstsq(X, z, rcond=None)
@@ -193,7 +194,7 @@ def _broken(unit: Floats, y: Floats, count: int) -> tuple[_Fit, Floats]:
         for place in knots[position] + cell * np.linspace(-1, 1, 21):
             moved = knots.copy()
             moved[position] = place
-            if not _is_apart(unit, moved):
+            if not _are_apart(unit, moved[np.newaxis])[0]:
                 continue
             tried = _best_fit(_hinges(unit, moved), y, count)
             if tried.bic < fit.bic:
@@ -201,18 +202,18 @@ def _broken(unit: Floats, y: Floats, count: int) -> tuple[_Fit, Floats]:
     return fit, knots
 
 
-def _is_apart(unit: Floats, knots: Floats) -> bool:
-    """Whether every piece holds enough snapshots."""
+def _are_apart(unit: Floats, knots: Floats) -> npt.NDArray[np.bool_]:
+    """For each row of change points, whether every piece holds enough snapshots."""
     edges = np.searchsorted(unit, knots, side="right")
-    return bool(np.all(np.diff(np.concatenate([[0], edges, [len(unit)]])) >= LEAST_PIECE))
+    sizes = np.diff(edges, axis=1, prepend=0, append=len(unit))
+    return np.asarray(np.all(sizes >= LEAST_PIECE, axis=1))
 
 
 def _coarse(unit: Floats, y: Floats, count: int) -> Floats:
     """The best places on the grid: all choices at once, by the Gram matrix of all hinges."""
     grid = np.linspace(0, 1, PLACES + 2)[1:-1]
-    choices = np.array(
-        [c for c in itertools.combinations(range(PLACES), count) if _is_apart(unit, grid[list(c)])]
-    )
+    choices = np.array(list(itertools.combinations(range(PLACES), count)))
+    choices = choices[_are_apart(unit, grid[choices])]
     if not len(choices):
         # The snapshots are uneven: at the quantiles every piece has enough of them.
         inner = np.linspace(0, len(unit), count + 2)[1:-1]
