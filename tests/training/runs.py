@@ -18,6 +18,7 @@ from spectral_rank.training.run_settings import (
     RunSettings,
     TrainingSettings,
 )
+from spectral_rank.training.run_store import trained
 
 MODEL = {"kind": "elman", "width": 8, "recurrent_rank": 2}
 TRAINING = {
@@ -72,3 +73,10 @@ def train_together(settings: RunSettings, folder: Path, rank: int, size: int, po
     found = train(settings, folder)
     save_file(found.model.state_dict(), folder / f"{rank}.safetensors")
     (folder / f"{rank}.json").write_text(found.record.model_dump_json())
+
+
+def train_once(settings: RunSettings, cache: Path) -> None:
+    """Ask the store for a run, in a process of its own."""
+    torch.set_num_threads(1)
+    os.environ["SPECTRAL_RANK_CACHE"] = str(cache)
+    trained(settings)

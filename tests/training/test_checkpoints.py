@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import resource
 import subprocess
@@ -16,7 +17,7 @@ from spectral_rank.training.checkpoints import Journal, load, save
 from spectral_rank.training.errors import CheckpointError
 from spectral_rank.training.loss import next_byte_loss
 from spectral_rank.training.optimizer import build_optimizer
-from spectral_rank.training.run_record import Evaluation, RunRecord
+from spectral_rank.training.run_record import Evaluation, JacobianProbe, Probes, RunRecord
 from spectral_rank.training.run_settings import RunSettings
 
 TOKENS = torch.arange(40).reshape(4, 10)
@@ -36,7 +37,9 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 def journal(settings: RunSettings) -> Journal:
     # Numbers whose decimal form is long, to see that they come back to the last bit.
     look = Evaluation(step=0, loss=2**0.5, train_loss=1 / 3, learning_rate=1e-300 / 7)
+    infinite = JacobianProbe(step=0, layer=0, mean_log_values=(0.1, -math.inf), lyapunov=())
     record = RunRecord(
+        probes=Probes(jacobians=(infinite,)),
         settings=settings,
         corpus_sha256="abc",
         parameters=3,

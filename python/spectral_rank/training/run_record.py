@@ -12,7 +12,8 @@ LN_2 = math.log(2)
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A singular matrix has the logarithm -inf, which JSON has no number for.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Evaluation(_Record):

@@ -128,12 +128,16 @@ def code_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(path for pattern in COMPUTING for path in root.glob(pattern)):
         digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(_without_words(path.read_text(encoding="utf-8")).encode())
+        digest.update(without_words(path.read_text(encoding="utf-8")).encode())
     return digest.hexdigest()
 
 
-def _without_words(source: str) -> str:
-    """The syntax of a module without comments, docstrings and other statements that are a text."""
+def without_words(source: str) -> str:
+    """The syntax of a module without comments, docstrings and other statements that are a text.
+
+    Args:
+        source: text of a module, valid Python.
+    """
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

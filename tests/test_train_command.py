@@ -1,0 +1,148 @@
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from spectral_rank.cli import app
+from spectral_rank.spectra.checkpoint import open_checkpoint
+from spectral_rank.training.run_record import RunRecord
+
+QUICK = ["--width", "8", "--steps", "8", "--batch", "2", "--length", "8"]
+ON_TEXT = [*QUICK, "--corpus", shutil.__file__, "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "500")  # so that no message is wrapped
+    monkeypatch.chdir(tmp_path)
+
+
+def train(*arguments: str) -> tuple[int, str]:
+    found = CliRunner().invoke(app, ["train", *arguments])
+    assert found.exception is None or isinstance(found.exception, SystemExit)
+    return found.exit_code, found.output
+
+
+def test_it_trains_and_says_where_the_weights_are(tmp_path: Path) -> None:
+    options = ["--kind", "e5", "--rank", "3", "--input-rank", "2", "--layers", "2"]
+    deep = ["--residual", "--norm", "--tied", "--seed", "4", "--lr", "0.01"]
+    code, output = train(*ON_TEXT, *options, *deep, "--out", "a folder/run")
+    assert code == 0
+    folder = tmp_path / "a folder" / "run"
+    record = RunRecord.model_validate_json((folder / "record.json").read_text())
+    model, training = record.settings.model, record.settings.training
+    assert (model.kind, model.width, model.layers, model.recurrent_rank) == ("e5", 8, 2, 3)
+    assert model.input_rank == 2
+    assert model.residual
+    assert model.norm
+    assert model.tied
+    assert (record.settings.seed, training.learning_rate, training.steps) == (4, 0.01, 8)
+    assert record.probes.spectra
+    assert f"{record.evaluations[-1].bits_per_byte:.4f} bits per byte" in output
+    assert "weights: a folder/run/model.safetensors" in output
+    assert "spectral-rank measure a folder/run/model.safetensors" in output
+    with open_checkpoint(folder / "model.safetensors") as checkpoint:
+        shapes = {info.shape for info in checkpoint.select()}
+    assert {(8, 3), (3, 8)} & shapes  # a factor of W_h
+
+
+def test_progress_shows_loss_speed_and_time_left() -> None:
+    _, output = train(*ON_TEXT, "--no-probes")
+    line = r"step \d+: \d\.\d{4} bits per byte on validation text, \d+ bytes/s, \d+:\d\d left"
+    assert re.search(line, output)
+
+
+def test_the_same_command_goes_on_and_other_settings_are_one_error(tmp_path: Path) -> None:
+    assert train(*ON_TEXT, "--no-probes")[0] == 0
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    code, output = train(*ON_TEXT, "--no-probes")
+    assert code == 0
+    assert "after 8 steps" in output
+    code, output = train(*ON_TEXT, "--no-probes", "--rank", "2")
+    assert code == 1
+    assert "error: run/record.json: of another run: model.recurrent_rank is None, not 2" in output
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rank", "0"], "--rank: recurrent_rank = 0: recurrent_rank must be an integer >= 1"),
+        (["--rank", "9"], "integer >= 1 and <= 8"),
+        (["--input-rank", "9"], "--input-rank: input_rank = 9"),
+        (["--kind", "e5"], "recurrent_rank must be given: an e5 is of low rank throughout"),
+        (["--kind", "gru"], "--kind"),
+        (["--width", "0"], "--width: 0: Input should be greater than or equal to 1"),
+        (["--steps", "0"], "--steps: 0"),
+        (["--batch", "0"], "--batch: 0"),
+        (["--lr", "0"], "--lr: 0.0"),
+        (["--lr", "nan"], "--lr: nan"),
+        (["--seed", "-1"], "--seed: -1"),
+        (["--length", "0"], "--length: 0"),
+        (["--length", "1000000"], "--length: length = 1000000: length must be at most"),
+        (["--corpus", "missing"], "there is none of this name"),
+        (["--corpus", "."], "a file: this is none"),
+        (["--precision", "bf16"], "--precision: precision = 'bf16'"),
+        (["--device", "cuda:99"], "--device: device = 'cuda:99'"),
+    ],
+)
+def test_bad_input_is_one_clear_error(tmp_path: Path, arguments: list[str], message: str) -> None:
+    code, output = train(*ON_TEXT, *arguments)
+    assert code == 2
+    assert message in output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_corpus_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    code, output = train(*ON_TEXT, "--corpus", "empty")
+    assert code == 2
+    assert "the file is empty" in output
+
+
+def test_a_run_that_diverges_is_one_clear_error() -> None:
+    code, output = train(*ON_TEXT, "--no-probes", "--lr", "1e30")
+    assert code == 1
+    assert "error: the loss or its gradient is not finite at step" in output
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "spectral_rank", "train", *ON_TEXT, "--no-probes"],
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert "cannot be written" in found.stdout
+    assert "File too large" in found.stdout
+    assert "Traceback" not in found.stdout + found.stderr
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+def test_torchrun_gives_the_same_network(tmp_path: Path) -> None:
+    command = [*ON_TEXT, "--precision", "float64", "--out"]
+    assert train(*command, "one")[0] == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    found = subprocess.run(
+        [*launch, "--nproc-per-node", "2", "-m", "spectral_rank", "train", *command, "two"],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.count("after 8 steps") == 1
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    for name, value in one.items():
+        assert (value - two[name]).abs().max() < 1e-10
