@@ -181,6 +181,16 @@ def test_a_linear_layer_starts_stable(rank: int | None, seed: int) -> None:
     assert radius <= START_RADIUS + 1e-8
 
 
+@pytest.mark.parametrize("rank", [None, 20])
+def test_states_of_a_linear_layer_start_with_the_variance_of_the_inputs(rank: int | None) -> None:
+    layer = LinearRNN(100, rank, rank, generator=generator(0), dtype=F64)
+    x = torch.randn(20, 200, 100, dtype=F64, generator=generator(1))
+    with torch.no_grad():
+        late = layer(x)[:, 100:]
+    # A draw of rank 20 has its own radius and norm: the order of magnitude is what must hold.
+    assert 0.5 < float(late.var()) < 2
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", [(3, 4), (2, 0, 4), (0, 3, 4), (2, 3, 5), (2, 3, 4, 1)])
 def test_a_sequence_of_another_shape_is_refused(kind: Kind, shape: tuple[int, ...]) -> None:

@@ -66,7 +66,7 @@ def _scan(inputs: Tensor, right: Tensor, chunk: int) -> Tensor:
     length = len(inputs)
     # Zeros in front leave the state at zero, and make the length a multiple of the chunk.
     padding = -length % chunk
-    padded = functional.pad(inputs, (0, 0, 0, 0, padding, 0))
+    padded = functional.pad(inputs, (0, 0, 0, 0, padding, 0)) if padding else inputs
     by_chunk = padded.view(-1, chunk, *inputs.shape[1:]).transpose(0, 1)
     # Now (chunk, chunks, B, r): one step of all chunks is a contiguous block.
     states = torch.empty(by_chunk.shape, dtype=inputs.dtype, device=inputs.device)

@@ -21,9 +21,9 @@ class LinearRNN(RecurrentLayer):
     ``z_t = (V U) z_{t-1} + V W_x x_t`` (``bottleneck_recurrence``) and give every state as
     ``h_t = U z_{t-1} + W_x x_t`` (``stateAfter_from_bottleneck``).
 
-    At the start ``W_x`` preserves the variance (entries of variance ``1 / d``) and ``W_h`` has
-    entries of variance ``0.81 / d``, whose spectral radius is about 0.9; where the draw exceeds
-    0.9, ``W_h`` is scaled down to it.
+    At the start ``W_h`` has entries of variance ``0.81 / d``, whose spectral radius is about 0.9;
+    where the draw exceeds 0.9, ``W_h`` is scaled down to it.  ``W_x`` has entries of variance
+    ``(1 - 0.81) / d``, so that states of independent inputs come to have the inputs' variance.
 
     Args:
         width: ``d`` >= 1.
@@ -49,9 +49,10 @@ class LinearRNN(RecurrentLayer):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(width)
-        deviation = START_RADIUS * width**-0.5
-        self.W_h = random_weight(width, width, recurrent_rank, deviation, generator, dtype)
-        self.W_x = random_weight(width, width, input_rank, width**-0.5, generator, dtype)
+        memory = START_RADIUS * width**-0.5
+        entry = (1 - START_RADIUS**2) ** 0.5 * width**-0.5
+        self.W_h = random_weight(width, width, recurrent_rank, memory, generator, dtype)
+        self.W_x = random_weight(width, width, input_rank, entry, generator, dtype)
         _limit_radius(self.W_h, START_RADIUS)
 
     def weights(self) -> dict[str, Weight]:
