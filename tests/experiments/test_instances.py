@@ -89,7 +89,7 @@ def test_results_become_theorems_and_each_names_the_other(checkout: Path) -> Non
     assert result.instances == NAMES
     code, output = instances(checkout)
     assert code == 0, output
-    assert "nothing: no theorem: exponent = (2.9, 3.1)" in output
+    assert "nothing: no theorem: conditioning: exponent = (2.9, 3.1)" in output
     assert measured(checkout) == set(NAMES)
     records = read_records(checkout / "experiments" / "certificates")
     assert [record.module for record in records] == list(NAMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,6 +19,7 @@ from spectral_rank.certify.builders import (
     steep,
 )
 from spectral_rank.certify.instance import Certificate, Origin
+from spectral_rank.certify.shapes import Kind
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.spectra.envelope import tightest_envelope
 
@@ -60,11 +61,12 @@ def about_exponent(origin: Origin, exponent: Interval, tolerance: Interval, rank
         rank: 1 to 1600.
     """
     low, high = exponent
-    builders: list[Builder] = [lambda: conditioning(origin, exponent, rank)]
+    builders: dict[Kind, Builder] = {}
     if low > Fraction(1, 2):
-        builders.insert(0, lambda: steep(origin, exponent, tolerance, rank))
+        builders["steep"] = lambda: steep(origin, exponent, tolerance, rank)
     if high < Fraction(1, 2):
-        builders.insert(0, lambda: slow(origin, exponent, tolerance))
+        builders["slow"] = lambda: slow(origin, exponent, tolerance)
+    builders["conditioning"] = lambda: conditioning(origin, exponent, rank)
     return _tried(builders)
 
 
@@ -93,27 +95,30 @@ def about_spectrum(
     scaled = np.asarray(values, dtype=np.float64) / values[0]
     if rank > len(scaled):
         rule = f"at most the number of singular values, {len(scaled)}"
-        return Supported(refusals=(str(DomainError("rank", rank, rule)),))
+        return Supported(refusals=(f"envelope: {DomainError('rank', rank, rule)}",))
     last = Fraction(scaled[-1])
     if last <= 2 * error:
-        return Supported(refusals=("the smallest singular value may be 0: no envelope",))
+        return Supported(refusals=("envelope: the smallest singular value may be 0",))
     found = tightest_envelope(scaled)
     slack = error / last + ROUNDING
     low, high = found.constants
     constants = (low * (1 - slack), high * (1 + slack))
     point = (found.exponent, found.exponent)
-    builders: list[Builder] = [lambda: envelope_conditioning(origin, point, constants, rank)]
+    builders: dict[Kind, Builder] = {}
     if 2 * found.exponent > 1:
-        builders.insert(0, lambda: approximation(origin, point, constants, rank))
-        builders.insert(0, lambda: envelope(origin, point, constants, rank))
+        builders["envelope"] = lambda: envelope(origin, point, constants, rank)
+        builders["approximation"] = lambda: approximation(origin, point, constants, rank)
+    builders["envelope_conditioning"] = lambda: envelope_conditioning(
+        origin, point, constants, rank
+    )
     return _tried(builders)
 
 
-def _tried(builders: Iterable[Builder]) -> Supported:
+def _tried(builders: Mapping[Kind, Builder]) -> Supported:
     certificates, refusals = [], []
-    for build in builders:
+    for kind, build in builders.items():
         try:
             certificates.append(build())
         except DomainError as error:
-            refusals.append(str(error))
+            refusals.append(f"{kind}: {error}")
     return Supported(tuple(certificates), tuple(refusals))
