@@ -80,7 +80,7 @@ class Group:
 
 def is_first_process() -> bool:
     """Whether this process is the only one, or the first of those that ``torchrun`` started."""
-    return int(os.environ.get("RANK", "0")) == 0
+    return _process_count() == 1 or int(os.environ["RANK"]) == 0
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def joined(device: str) -> Iterator[Group]:
         DomainError: if the device is unknown or not there.
     """
     place = require_device(device)
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _process_count()
     if size == 1:
         yield Group(0, 1, place)
         return
@@ -130,3 +130,7 @@ def require_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise DomainError("device", name, f"one that is there: {count} GPUs are")
     return device
+
+
+def _process_count() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
