@@ -28,6 +28,7 @@ class RecurrentSettings(Config):
 
     Attributes:
         corpus: path of the text; ``None`` for the source of the standard library.
+        corpus_sha256: hash of that file, filled in by the runner.
         width: width of the states where the experiment does not vary it.
         layers: recurrent layers.
         deep: whether layers are residual with RMSNorm.
@@ -39,6 +40,7 @@ class RecurrentSettings(Config):
     """
 
     corpus: str | None = None
+    corpus_sha256: str | None = None
     width: int
     layers: int = 1
     deep: bool = False
