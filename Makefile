@@ -32,6 +32,7 @@ report: setup
 experiments: setup
 	$(BIN)/spectral-rank experiment run --profile $(PROFILE)
 	$(BIN)/spectral-rank experiment figures
+	$(BIN)/spectral-rank instances
 	$(BIN)/spectral-rank experiment summary
 
 smoke: setup
@@ -47,6 +48,8 @@ figures: setup
 bench: setup
 	$(BIN)/python benchmarks/ranks.py
 	$(BIN)/python benchmarks/structured.py
+	$(BIN)/python benchmarks/recurrence.py
+	$(BIN)/python benchmarks/probes.py
 
 lint: setup
 	$(BIN)/ruff format --check
