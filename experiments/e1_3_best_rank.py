@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spectral_rank.certify.request import InstanceRequest
@@ -275,12 +276,27 @@ def draw(result: ExperimentResult, path: Path) -> None:
         sweep = sweep_of(result.measurements, family)
         knees = sweep_knees(settings, result.measurements, family)
         draw_sweep(axes, sweep, knees, colour, f"{name} of low rank")
-        if PREDICTED in numbers:
-            ratio = numbers[PREDICTED].value
-            axes.axvline(ratio, color=GREY, linestyle=":", label="predicted, epsilon 0.05")
-        axes.legend(frameon=False, fontsize=8)
+        _draw_prediction(axes, numbers.get(PREDICTED))
+        axes.legend(frameon=False, fontsize=8, loc="lower left")
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylabel("")
     verdict = result.analysis.verdict.value
     figure.suptitle(f"The knee of the loss is where the formula puts it: {verdict}")
     figure.savefig(path, dpi=200)
+
+
+def _draw_prediction(axes: Axes, predicted: Interval | None) -> None:
+    """A line and the interval, as far as they lie in the figure; the legend has the number."""
+    if predicted is None:
+        axes.plot([], [], linestyle="none", label="no prediction: exponent at most 1/2")
+        return
+    left, right = axes.get_xlim()
+    label = f"predicted: {in_words(predicted)}"
+    if predicted.value >= left:
+        axes.axvline(predicted.value, color=GREY, linestyle=":", label=label)
+    else:
+        axes.plot([], [], linestyle="none", label=f"{label}, far left")
+    if predicted.high > left:
+        axes.axvspan(
+            max(left, predicted.low), min(right, predicted.high), color=GREY, alpha=0.12, lw=0
+        )

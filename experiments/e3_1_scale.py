@@ -229,8 +229,8 @@ def _draw_exponents(axes: Axes, settings: Settings, numbers: dict[str, Interval]
     known = [width for width in settings.widths if alpha_at(width) in numbers]
     found = {width: numbers[alpha_at(width)] for width in known}
     error_bars(axes, list(found), list(found.values()), color=ORANGE, marker="o")
-    axes.axhline(0.5, color=GREY, linestyle="--", label="1/2: from here on the ratio goes to 0")
-    axes.set(xscale="log", ylabel="exponent of the power law forced through dense W_h")
+    axes.axhline(0.5, color=GREY, linestyle="--", label="1/2: above, the capture ratio goes to 0")
+    axes.set(xscale="log", ylabel="forced exponent of dense W_h")
     axes.set_xticks(settings.widths, labels=[f"{width}" for width in settings.widths])
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8)

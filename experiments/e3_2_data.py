@@ -37,7 +37,7 @@ from spectral_rank.experiments.bounded import (
     over_seeds,
     slope,
 )
-from spectral_rank.experiments.knee_figure import draw_ratios, error_bars
+from spectral_rank.experiments.knee_figure import draw_ratios, error_bars, label_sweep
 from spectral_rank.experiments.rank_sweep import (
     FEW_RATIOS,
     SweepSettings,
@@ -186,6 +186,4 @@ def _draw_losses(axes: Axes, settings: Settings, measurements: list[dict[str, An
         # Side by side, so that no interval hides another.
         places = [ratio * 1.03 ** (place - 1.5) for ratio in ratios]
         error_bars(axes, places, found, color=colour, marker="o", label=f"{share:.0%} of the data")
-    axes.set(xscale="log", xlabel="rank over width", ylabel="validation loss, nats per byte")
-    axes.set_xticks(ticks := [0.05, 0.1, 0.2, 0.5, 1], labels=[f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
+    label_sweep(axes)

@@ -101,6 +101,9 @@ def slope(x: ArrayLike, y: Sequence[Bounded]) -> Bounded:
 def over_seeds(numbers: Sequence[Bounded], level: float = 0.95) -> Interval:
     """The mean with its Student interval; open where a bound is.
 
+    Bounds that all agree, as those of knees at the same edge do, have no spread.  The closed end is
+    then the bound itself: every seed keeps it, but it has no confidence level.
+
     Args:
         numbers: at least two, one per seed.
         level: confidence level.

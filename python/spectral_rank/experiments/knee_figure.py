@@ -38,7 +38,13 @@ def draw_sweep(
     left, right = max(knee.low, ratios[0]), min(knee.high, ratios[-1])
     axes.axvspan(left, max(left, right), color=colour, alpha=0.12, linewidth=0)
     axes.axvline(knee.value, color=colour, linestyle="--", linewidth=1)
+    label_sweep(axes)
+
+
+def label_sweep(axes: Axes) -> None:
+    """Label the axes of losses against rank ratios."""
     axes.set(xscale="log", xlabel="rank over width", ylabel="validation loss, nats per byte")
+    axes.set(xlim=(0.035, 1.2))
     axes.set_xticks(ticks := [0.05, 0.1, 0.2, 0.5, 1], labels=[f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
 
