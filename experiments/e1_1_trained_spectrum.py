@@ -313,4 +313,4 @@ def _draw_exponents(axes: Axes, result: ExperimentResult) -> None:
         )  # fmt: skip
     axes.set_yticks(range(len(names)), [matrix_label(kind, matrix) for kind, matrix in names])
     axes.invert_yaxis()
-    axes.set(xlabel="exponent of the forced power law, 95 % over seeds", title="All matrices")
+    axes.set(xlabel="forced exponent, 95 % interval over seeds", title="All matrices")

@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from spectral_rank.experiments.exponents import (
     exponent_of,
@@ -133,7 +134,8 @@ def _spectrum(values: npt.NDArray[np.float64], shape: tuple[int, int]) -> dict[s
     """A spectrum, its forced exponent, what explains it, and its slope over the first half."""
     fit = exponent_of(values, shape)
     return {
-        "fit": fit and {key: fit[key] for key in ("verdict", "winner", "alpha", "low", "high")},
+        "fit": fit
+        and {key: fit[key] for key in ("verdict", "winner", "alpha", "low", "high", "line")},
         "slope": significant(slope(values)),
         "spectrum": stored_spectrum(values),
     }
@@ -285,7 +287,19 @@ def _draw_spectra(axes: Axes, runs: list[dict[str, Any]], colour: str) -> None:
                 spectrum["ranks"], spectrum["values"], color=shade, linestyle=dashes, alpha=0.8,
                 linewidth=1.3, label=named,
             )  # fmt: skip
+        _draw_law(axes, runs[0]["layers"][0][name]["fit"])
     axes.set(xscale="log", yscale="log", xlabel="rank")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _draw_law(axes: Axes, fit: dict[str, Any] | None) -> None:
+    """The forced power law of the first seed over the ranks it was fitted to."""
+    if fit and fit["line"]:
+        line = fit["line"]
+        ranks = np.arange(line["first"], line["last"] + 1)
+        law = line["scale"] * (ranks - line["first"] + line["first_index"]) ** -fit["alpha"]
+        label = f"forced exponent {fit['alpha']:.2f}"
+        axes.plot(ranks, law, color="black", linestyle=":", linewidth=1, label=label)
 
 
 def _draw_differences(axes: Axes, result: ExperimentResult) -> None:
@@ -298,5 +312,7 @@ def _draw_differences(axes: Axes, result: ExperimentResult) -> None:
             axes.errorbar(interval.value, place, xerr=ends, fmt="o", color=COLOURS[kind], capsize=3)
     axes.set_yticks(range(len(NETWORKS)), list(NETWORKS.values()))
     axes.invert_yaxis()
-    axes.set(xlabel="exponent of the Jacobian minus that of $W_h$\n95 % interval over seeds")
+    axes.set(
+        xlabel="change of the exponent\n95 % interval over seeds", title="Jacobian against $W_h$"
+    )
     axes.legend(frameon=False, fontsize=8)

@@ -217,7 +217,8 @@ def jacobian_runs(
             alpha = None
             if change is not None:
                 alpha = 0.8 + moved * (change + spread * (cell["seed"] - 1) * bool(change))
-            fit = alpha and {"verdict": "power_law", "winner": "power_law", "alpha": alpha}
+            line = {"scale": 1.0, "first": 1, "last": 44, "first_index": 1}
+            fit = alpha and {"verdict": "power_law", "alpha": alpha, "line": line}
             steep = (0.8 if slope is None or moved == 0 else 0.8 + slope) if alpha else 0.8
             layer[name] = {
                 "fit": fit,
@@ -304,6 +305,13 @@ def test_the_four_ask_for_the_same_runs() -> None:
         ]
         assert all(key == keys[0] for key in keys)
         assert len(set(keys[0].values())) == len(keys[0])
+
+
+def test_the_control_is_measured_at_both_ends_only() -> None:
+    probes = module_run(NONLINEARITY, "cpu", {"kind": "linear", "seed": 0}).probes
+    assert (probes.spectra_every, probes.gradients_every, probes.jacobians_every) == (0, 0, 0)
+    watched = module_run(NONLINEARITY, "cpu", {"kind": "elman", "seed": 0})
+    assert watched.training.steps % watched.probes.spectra_every == 0
 
 
 def module_run(experiment: Any, profile: Any, cell: dict[str, Any]) -> Any:

@@ -57,12 +57,13 @@ def plateau_sizes(profile: Profile) -> dict[str, Any]:
     The smoke profile is wide enough for 16 singular values at its ratio.  The GPU profile is the
     plan's E5 of 50 million parameters, width 1536 and rank 270 in 20 layers.
     """
-    common = sizes(profile) | {"ratio": 0.17, "snapshots": 150}
+    common = sizes(profile) | {"ratio": 0.17}
     if profile == "smoke":
         return common | {"width": 40, "ratio": 0.5, "steps": 14, "snapshots": 14}
     if profile == "cpu":
-        return common | {"width": 256, "steps": 6000}
-    return common | {"width": 1536, "layers": 20, "steps": 50_000, "ratio": 270 / 1536}
+        return common | {"width": 256, "steps": 6000, "snapshots": 300}
+    plan = {"width": 1536, "layers": 20, "ratio": 270 / 1536}
+    return common | plan | {"steps": 50_000, "snapshots": 100}
 
 
 def plateau_cells(config: PlateauSettings, kinds: Iterable[Kind] = TRAINED_NETWORKS) -> list[Cell]:
@@ -72,6 +73,8 @@ def plateau_cells(config: PlateauSettings, kinds: Iterable[Kind] = TRAINED_NETWO
 
 def plateau_run(config: PlateauSettings, cell: Cell) -> RunSettings:
     """The run of a cell.
+
+    The linear network's spectra are measured at the start and the end only.
 
     Args:
         config: the sizes.
@@ -88,8 +91,11 @@ def plateau_run(config: PlateauSettings, cell: Cell) -> RunSettings:
     )
     if run.probes is None:
         return run
-    # Nobody asks these runs for gradients, which cost more than the spectra.
-    probes = run.probes.model_copy(update={"gradients_every": 0})
+    # Nobody asks these runs for gradients on the way, which cost more than the spectra.
+    unasked = {"gradients_every": 0}
+    if cell["kind"] not in TRAINED_NETWORKS:
+        unasked["spectra_every"] = 0
+    probes = run.probes.model_copy(update=unasked)
     return run.model_copy(update={"probes": probes})
 
 
