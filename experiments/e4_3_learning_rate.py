@@ -10,11 +10,11 @@ theorem's answer carries over, not the theorem.
 
 Design. Elman networks over bytes: rank one, three ratios of rank to width, and dense; with ``W_h``
 and ``W_x`` of that rank (this decides) and with ``W_h`` alone.  Each is trained at rates that
-double from one to the next, from the same seeds for the same steps.  The best rate of
-a seed is the vertex of the parabola, in the logarithm of the rate, through the least final
-validation loss and its neighbours (`spectral_rank.experiments.optimal_rate`).  At an end of the
-rates it is only bounded, and all that follows from it is open on that side.  A run that diverges
-has an infinite loss.
+double from one to the next, from the same seeds for the same steps.  The best rate of a seed is the
+vertex of the parabola, in the logarithm of the rate, through the least final validation loss and
+its neighbours (`spectral_rank.experiments.optimal_rate`).  At an end of the rates it is only
+bounded, and all that follows from it is open on that side.  A run that diverges has an infinite
+loss.
 
 The range of the rates was chosen after trial runs of seed 100, which is not used here, so that the
 optimum is inside: there the best of the rates tried was 0.032 at rank one and 0.016 for the dense
@@ -289,6 +289,8 @@ def _draw_losses(axes: Axes, settings: Settings, sweep: Measurements) -> None:
         rates, losses = [o.rate for o in best], [o.loss for o in best]
         axes.plot(rates, losses, "|", color=colour, markersize=12, markeredgewidth=1.5)
     axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss, nats per byte")
+    axes.set_xticks(settings.rates, labels=[f"{rate:g}" for rate in settings.rates])
+    axes.minorticks_off()
 
 
 def _draw_best(axes: Axes, settings: Settings, result: ExperimentResult) -> None:
@@ -310,4 +312,7 @@ def _draw_best(axes: Axes, settings: Settings, result: ExperimentResult) -> None
         axes.plot(ranks, c.value * ranks**p.value, color=colour, linewidth=1.2)
     axes.set(xscale="log", yscale="log", xlabel="rank", ylabel="best learning rate")
     axes.set_ylim(settings.rates[0] / 2, settings.rates[-1] * 2)
+    axes.set_xticks(settings.ranks(), labels=[str(rank) for rank in settings.ranks()])
+    axes.set_yticks(settings.rates, labels=[f"{rate:g}" for rate in settings.rates])
+    axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8)
