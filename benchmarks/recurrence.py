@@ -1,28 +1,39 @@
 """How fast the recurrent layers train, against ``torch.nn.RNN``.
 
-One call is forward and backward through one layer, with the gradients of all weights and of the
-input.  Every round times each layer in turn; the ratios are taken within rounds.  Sequences are
-laid out time-major for every layer, which is what ``torch.nn.RNN`` prefers too.
+One call is forward and backward through one layer, in two settings.  ``vectors``: from a sequence
+of vectors, as a second layer sees it, with the gradients of all weights and of the sequence.
+``bytes``: from tokens through an embedding, as the first layer of a language model sees it, with
+the gradients of all weights and of the embedding; our layers then compute what depends on the
+input alone once for each byte that there is (`RecurrentLayer.run_rows`).
+
+Every round times each layer in turn; the ratios are taken within rounds, to ``torch.nn.RNN`` in the
+same setting.  Sequences are laid out time-major for every layer, which is what ``torch.nn.RNN``
+prefers too.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
+from torch.nn import functional
 
 from spectral_rank.models.recurrent.e5 import E5
 from spectral_rank.models.recurrent.elman import Elman
+from spectral_rank.models.recurrent.layer import RecurrentLayer
 from spectral_rank.models.recurrent.linear_rnn import LinearRNN
 from spectral_rank.models.structured.cost import interleaved_seconds, median_interval, step_call
 
 REFERENCE = "torch.nn.RNN (tanh)"
 REQUIRED = {"Elman": 0.9, "Elman, low rank": 1.8, "linear, low rank": 5.0}
 """Ratios that issue 6 asks of a CPU at the default sizes."""
+
+VOCABULARY = 256
 
 
 class TorchRNN(nn.Module):
@@ -51,21 +62,52 @@ def layers(width: int, rank: int) -> dict[str, nn.Module]:
     }
 
 
+def from_bytes(layer: nn.Module, tokens: Tensor, table: Tensor) -> Callable[[], None]:
+    """A call that embeds tokens, applies the layer and differentiates in table and parameters."""
+    table = table.detach().clone().requires_grad_()
+    inputs = [table, *layer.parameters()]
+
+    def states() -> Tensor:
+        if isinstance(layer, RecurrentLayer):
+            return layer.run_rows(table, tokens)[0]
+        embedded = functional.embedding(tokens.t(), table).transpose(0, 1)
+        found: Tensor = layer(embedded)
+        return found
+
+    with torch.no_grad():
+        direction = torch.ones_like(states())
+
+    def call() -> None:
+        torch.autograd.grad(states(), inputs, direction)
+
+    return call
+
+
 def main() -> None:
     """Time all layers and print a table."""
     options = _options()
     torch.set_num_threads(options.threads)
     rank = max(1, round(options.ratio * options.width))
     x = torch.randn(options.length, options.batch, options.width, device=options.device)
-    calls = {
-        name: step_call(layer.to(options.device), x.transpose(0, 1))
-        for name, layer in layers(options.width, rank).items()
-    }
-    seconds = interleaved_seconds(calls, options.rounds, 0.01, options.device)
-    table = Table(
-        title=f"forward and backward, width {options.width}, rank {rank}, batch {options.batch}, "
-        f"length {options.length}, {_machine(options)}; medians of {options.rounds} rounds"
-    )
+    table = torch.randn(VOCABULARY, options.width, device=options.device)
+    tokens = torch.randint(VOCABULARY, x.shape[1::-1], device=options.device)
+    vectors, by_bytes = {}, {}
+    for name, layer in layers(options.width, rank).items():
+        layer.to(options.device)
+        vectors[name] = step_call(layer, x.transpose(0, 1))
+        by_bytes[name] = from_bytes(layer, tokens, table)
+    for setting, calls in (("vectors", vectors), ("bytes", by_bytes)):
+        seconds = interleaved_seconds(calls, options.rounds, 0.01, options.device)
+        title = (
+            f"{setting} in, forward and backward, width {options.width}, rank {rank}, "
+            f"batch {options.batch}, length {options.length}, {_machine(options)}; "
+            f"medians of {options.rounds} rounds"
+        )
+        _show(title, seconds, options.batch * options.length)
+
+
+def _show(title: str, seconds: dict[str, list[float]], tokens: int) -> None:
+    table = Table(title=title)
     for heading in ("layer", "ms", "tokens/s", "ratio", "95 % interval", "asked for"):
         table.add_column(heading, justify="left" if heading == "layer" else "right")
     for name, times in seconds.items():
@@ -76,7 +118,7 @@ def main() -> None:
         table.add_row(
             name,
             f"{1e3 * middle:.1f}",
-            f"{options.batch * options.length / middle:,.0f}",
+            f"{tokens / middle:,.0f}",
             f"{ratio:.2f}",
             f"{low:.2f} to {high:.2f}",
             f">= {REQUIRED[name]}" if name in REQUIRED else "",

@@ -47,7 +47,7 @@ class RecurrentSettings(Config):
     steps: int
     batch: int
     length: int
-    learning_rate: float = 6e-3
+    learning_rate: float = 1e-2
     precision: str = "float32"
 
 

@@ -209,3 +209,21 @@ def test_a_rank_outside_the_width_is_refused(rank: object) -> None:
     for kind in (Elman, LinearRNN):
         with pytest.raises(DomainError, match=r"rank = .* integer >= 1 and <= 4"):
             kind(4, rank, generator=generator(0))  # type: ignore[arg-type]
+
+
+@settings(max_examples=40, deadline=None)
+@given(cases(), st.integers(1, 9), st.integers(0, 99))
+def test_rows_of_a_table_are_the_sequence_of_these_rows(
+    case: tuple[RecurrentLayer, Tensor, Tensor], rows: int, seed: int
+) -> None:
+    layer, x, _ = case
+    table = torch.randn(rows, layer.width, dtype=F64, generator=generator(seed)).requires_grad_()
+    tokens = torch.randint(rows, x.shape[:2], generator=generator(seed))
+    wanted = [table, *layer.parameters()]
+    by_row, by_place = layer.run_rows(table, tokens), layer.run(table[tokens])
+    for found, expected in zip(by_row, by_place, strict=True):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    direction = torch.randn(x.shape, dtype=F64, generator=generator(seed + 1))
+    gradients = [torch.autograd.grad(out[0], wanted, direction) for out in (by_row, by_place)]
+    for found, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)

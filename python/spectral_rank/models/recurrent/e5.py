@@ -42,6 +42,10 @@ class E5(Elman):
         """``W_h``, ``W_x`` and ``W_z``."""
         return {**super().weights(), "W_z": self.W_z}
 
-    def emit(self, x: Tensor, states: Tensor) -> Tensor:
+    def enter(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The drive, and the gate ``silu(W_z x)``."""
+        return (*super().enter(x), functional.silu(self.W_z(x)))
+
+    def emit(self, entered: tuple[Tensor, ...], states: Tensor) -> Tensor:
         """``h * silu(W_z x)``."""
-        return states * functional.silu(self.W_z(x))
+        return states * entered[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spectral_rank.models.recurrent.layer import RecurrentLayer, computing_type
+from spectral_rank.models.recurrent.layer import RecurrentLayer
 from spectral_rank.models.recurrent.tanh_recurrence import dense_tanh, low_rank_tanh
 from spectral_rank.models.recurrent.weight import LowRank, Weight, random_weight
 
@@ -47,15 +47,18 @@ class Elman(RecurrentLayer):
         """``W_h`` and ``W_x``."""
         return {"W_h": self.W_h, "W_x": self.W_x}
 
-    def recur(self, x: Tensor, initial: Tensor) -> Tensor:
-        """The states, time-major: the input product for all steps, then the recurrence."""
-        dtype = computing_type(x)
-        drive = with_bias(self.W_x, x, self.b)
-        initial = initial.to(dtype)
+    def enter(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The drive ``W_x x + b``, in the type of the computation."""
+        return (with_bias(self.W_x, x, self.b),)
+
+    def recur(self, entered: tuple[Tensor, ...], initial: Tensor) -> Tensor:
+        """The states, in the type of the drive."""
+        drive = entered[0]
+        initial = initial.to(drive.dtype)
         if isinstance(self.W_h, LowRank):
-            U, V = self.W_h.aligned()
-            return low_rank_tanh(drive, U.to(dtype), V.to(dtype), initial)
-        return dense_tanh(drive, self.W_h.dense().to(dtype), initial)
+            U, V = (factor.to(drive.dtype) for factor in self.W_h.aligned())
+            return low_rank_tanh(drive, U, V, initial)
+        return dense_tanh(drive, self.W_h.dense().to(drive.dtype), initial)
 
 
 def with_bias(weight: Weight, x: Tensor, bias: Tensor) -> Tensor:

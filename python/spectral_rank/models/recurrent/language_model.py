@@ -91,11 +91,7 @@ class LanguageModel(nn.Module):
             DomainError: if ``tokens`` has another type or shape, or on the CPU holds a number
                 outside the vocabulary (on a GPU the look would stop the queue).
         """
-        x = self._embed(tokens)
-        for layer, norm in zip(self._layers(), self.norms, strict=False):
-            output = layer(norm(x))
-            x = x + output if self.settings.residual else output
-        logits: Tensor = self._readout()(self.norms[-1](x))
+        logits: Tensor = self._readout()(self.norms[-1](self._run(tokens)[0]))
         return logits
 
     def weight_matrices(self) -> dict[str, Weight]:
@@ -120,15 +116,30 @@ class LanguageModel(nn.Module):
         Raises:
             DomainError: as in `forward`.
         """
-        x = self._embed(tokens)
-        found = []
-        for layer, norm in zip(self._layers(), self.norms, strict=False):
-            output, states = layer.run(norm(x))
-            found.append(LayerStates(states, layer.slopes(states)))
-            x = x + output if self.settings.residual else output
-        return found
+        found = zip(self._layers(), self._run(tokens)[1], strict=True)
+        return [LayerStates(states, layer.slopes(states)) for layer, states in found]
 
-    def _embed(self, tokens: Tensor) -> Tensor:
+    def _run(self, tokens: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """What reaches the readout, before its norm, and the states of every layer."""
+        self._check(tokens)
+        table = self.embedding.dense()
+        if self.settings.tied:
+            table = table * self.settings.width**0.5
+        layers, norms = self._layers(), self.norms
+        if torch.is_autocast_enabled(tokens.device.type):
+            # In half precision the gradient of a row, a sum over all its places, would lose digits.
+            output, states = layers[0].run(norms[0](_rows(table, tokens)))
+        else:
+            output, states = layers[0].run_rows(norms[0](table), tokens)
+        x = _rows(table, tokens) + output if self.settings.residual else output
+        found = [states]
+        for layer, norm in zip(layers[1:], norms[1:], strict=False):
+            output, states = layer.run(norm(x))
+            x = x + output if self.settings.residual else output
+            found.append(states)
+        return x, found
+
+    def _check(self, tokens: Tensor) -> None:
         vocabulary = self.settings.vocabulary
         if tokens.dtype != torch.int64:
             raise DomainError("tokens", tokens.dtype, "a tensor of type torch.int64")
@@ -140,17 +151,17 @@ class LanguageModel(nn.Module):
             if low < 0 or high >= vocabulary:
                 wrong = low if low < 0 else high
                 raise DomainError("tokens", wrong, f"integers in [0, {vocabulary})")
-        # Looked up time-major, which is how the layers work.
-        x = functional.embedding(tokens.t(), self.embedding.dense())
-        if self.settings.tied:
-            x = x * self.settings.width**0.5
-        return x.transpose(0, 1)
 
     def _layers(self) -> list[RecurrentLayer]:
         return list(self.layers)  # type: ignore[arg-type]
 
     def _readout(self) -> Weight:
         return self.embedding if self.W_o is None else self.W_o
+
+
+def _rows(table: Tensor, tokens: Tensor) -> Tensor:
+    """The rows of the tokens, laid out time-major, which is how the layers work."""
+    return functional.embedding(tokens.t(), table).transpose(0, 1)
 
 
 def _layer(

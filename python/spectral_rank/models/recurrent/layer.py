@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.models.recurrent.weight import Weight
@@ -48,11 +48,23 @@ class RecurrentLayer(nn.Module, ABC):
         """The matrices by name: ``W_h`` first, then ``W_x`` and what else there is."""
 
     @abstractmethod
-    def recur(self, x: Tensor, initial: Tensor) -> Tensor:
-        """The states after each step, all time-major: ``(T, B, d)``, from ``initial (B, d)``."""
+    def enter(self, x: Tensor) -> tuple[Tensor, ...]:
+        """What depends on the inputs alone, each by itself: ``(..., d)`` to ``(..., n)`` each."""
 
-    def emit(self, x: Tensor, states: Tensor) -> Tensor:
-        """The output from input and states, ``(..., d)`` each: by default the states."""
+    @abstractmethod
+    def recur(self, entered: tuple[Tensor, ...], initial: Tensor) -> Tensor:
+        """The states after each step from what `enter` made of the inputs, all time-major.
+
+        Args:
+            entered: shape ``(T, B, n)`` each.
+            initial: the state before the first step, shape ``(B, d)``.
+
+        Returns:
+            Shape ``(T, B, d)``.
+        """
+
+    def emit(self, entered: tuple[Tensor, ...], states: Tensor) -> Tensor:
+        """The output from what `enter` made of the inputs and the states: by default the states."""
         return states
 
     def slopes(self, states: Tensor) -> Tensor:
@@ -73,9 +85,28 @@ class RecurrentLayer(nn.Module, ABC):
             DomainError: if ``x`` or ``initial`` has not its shape.
         """
         initial = self._checked_initial(x, initial)
-        by_time = x.transpose(0, 1).contiguous()
-        states = self.recur(by_time, initial)
-        return self.emit(by_time, states).transpose(0, 1), states.transpose(0, 1)
+        return self._from_entered(self.enter(x.transpose(0, 1).contiguous()), initial)
+
+    def run_rows(self, table: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Output and states of the sequences of the table's rows ``table[tokens]``.
+
+        The same as `run` on them, but what depends on the input alone is computed once for each
+        row: a text has far fewer different bytes than places.
+
+        Args:
+            table: shape ``(rows, d)``.
+            tokens: int64, shape ``(B, T)``, each in ``[0, rows)``.
+
+        Returns:
+            As `run`, from the zero state.
+        """
+        by_time = tokens.t()
+        entered = tuple(functional.embedding(by_time, part) for part in self.enter(table))
+        return self._from_entered(entered, table.new_zeros(len(tokens), self.width))
+
+    def _from_entered(self, entered: tuple[Tensor, ...], initial: Tensor) -> tuple[Tensor, Tensor]:
+        states = self.recur(entered, initial)
+        return self.emit(entered, states).transpose(0, 1), states.transpose(0, 1)
 
     def forward(self, x: Tensor, initial: Tensor | None = None) -> Tensor:
         """The output of `run`."""
@@ -96,11 +127,3 @@ class RecurrentLayer(nn.Module, ABC):
         if tuple(initial.shape) != shape:
             raise DomainError("initial", tuple(initial.shape), f"of shape {shape}")
         return initial
-
-
-def computing_type(x: Tensor) -> torch.dtype:
-    """The type that products with ``x`` are computed in: that of autocast where it is on."""
-    device = x.device.type
-    if torch.is_autocast_enabled(device) and x.dtype != torch.float64:
-        return torch.get_autocast_dtype(device)
-    return x.dtype

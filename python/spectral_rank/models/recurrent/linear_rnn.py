@@ -63,28 +63,36 @@ class LinearRNN(RecurrentLayer):
         """Ones: there is no activation."""
         return torch.ones_like(states)
 
-    def recur(self, x: Tensor, initial: Tensor) -> Tensor:
-        """The states, time-major, in the type of the parameters."""
+    def enter(self, x: Tensor) -> tuple[Tensor, ...]:
+        """In the bottleneck ``L x`` of ``W_x = R L``, where ``L`` is the identity of a dense one.
+
+        A dense recurrence takes ``W_x x``.  Both in the type of the parameters.
+        """
         with torch.autocast(x.device.type, enabled=False):
-            dtype = next(self.parameters()).dtype
-            x, initial = x.to(dtype), initial.to(dtype)
+            x = x.to(next(self.parameters()).dtype)
+            if not isinstance(self.W_h, LowRank):
+                return (self.W_x(x),)
+            if isinstance(self.W_x, LowRank):
+                return (functional.linear(x, self.W_x.aligned()[1]),)
+            return (x,)
+
+    def recur(self, entered: tuple[Tensor, ...], initial: Tensor) -> Tensor:
+        """The states, in the type of the parameters."""
+        with torch.autocast(initial.device.type, enabled=False):
+            first = initial.to(entered[0].dtype)
             if isinstance(self.W_h, LowRank):
-                return self._recur_in_bottleneck(self.W_h, x, initial)
-            inputs = torch.cat([initial.unsqueeze(0), self.W_x(x)])
+                return self._recur_in_bottleneck(self.W_h, entered[0], first)
+            inputs = torch.cat([first.unsqueeze(0), entered[0]])
             return linear_scan(inputs, self.W_h.dense(), chunk=None)[1:]
 
-    def _recur_in_bottleneck(self, W_h: LowRank, x: Tensor, initial: Tensor) -> Tensor:
-        """With ``W_x = R L``, ``L`` the identity if it is dense, all of ``x`` enters as ``L x``."""
+    def _recur_in_bottleneck(self, W_h: LowRank, entered: Tensor, initial: Tensor) -> Tensor:
+        """From ``L x`` for every step."""
         U, V = W_h.aligned()
-        if isinstance(self.W_x, LowRank):
-            read, enter = self.W_x.aligned()
-            entered = functional.linear(x, enter)
-        else:
-            entered, read = x, self.W_x.dense()
+        R = self.W_x.aligned()[0] if isinstance(self.W_x, LowRank) else self.W_x.dense()
         first = functional.linear(initial, V).unsqueeze(0)
-        inputs = functional.linear(entered[:-1], V @ read)
+        inputs = functional.linear(entered[:-1], V @ R)
         before = linear_scan(torch.cat([first, inputs]), V @ U)
-        return functional.linear(torch.cat([before, entered], dim=-1), torch.cat([U, read], dim=-1))
+        return functional.linear(torch.cat([before, entered], dim=-1), torch.cat([U, R], dim=-1))
 
 
 @torch.no_grad()
