@@ -286,12 +286,12 @@ def draw(result: ExperimentResult, path: Path) -> None:
 
 
 def _draw_prediction(axes: Axes, predicted: Interval | None) -> None:
-    """A line and the interval, as far as they lie in the figure; the legend has the number."""
+    """A line and its interval, as far as they lie in the figure; the legend has the number."""
     if predicted is None:
         axes.plot([], [], linestyle="none", label="no prediction: exponent at most 1/2")
         return
     left, right = axes.get_xlim()
-    label = f"predicted: {in_words(predicted)}"
+    label = f"predicted: {predicted.value:.2g}"
     if predicted.value >= left:
         axes.axvline(predicted.value, color=GREY, linestyle=":", label=label)
     else:
