@@ -17,12 +17,11 @@ from spectral_rank.experiments.record import (
     ExperimentResult,
     Interval,
     Verdict,
-    device_in_words,
     finite_or_none,
     mean_interval,
-    versions,
 )
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.provenance import device_in_words, versions
 
 REALS = st.floats(allow_nan=False)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from spectral_rank.experiments.errors import ProtocolError
-from spectral_rank.experiments.record import Cell, device_in_words, versions
+from spectral_rank.experiments.record import Cell
 from spectral_rank.experiments.registry import Experiment, load
 from spectral_rank.experiments.store import CellRecord
+from spectral_rank.provenance import device_in_words, versions
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -5,26 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import platform
-import sys
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.provenance import device_in_words, versions
 
 Profile = Literal["smoke", "cpu", "gpu"]
 
 Cell = dict[str, Any]
 """One independent unit of an experiment's work: its condition and its seed, as JSON values."""
-
-LIBRARIES = ("numpy", "scipy", "torch", "spectral-rank")
 
 
 class Verdict(StrEnum):
@@ -131,8 +125,8 @@ class ExperimentResult(BaseModel):
     code_hash: str = ""
     measurements: list[dict[str, Any]]
     analysis: Analysis
-    versions: dict[str, str] = Field(default_factory=lambda: versions())
-    device: str = Field(default_factory=lambda: device_in_words())
+    versions: dict[str, str] = Field(default_factory=versions)
+    device: str = Field(default_factory=device_in_words)
     finished: datetime = Field(default_factory=lambda: datetime.now(UTC))
     seconds: float
     instances: tuple[str, ...] = ()
@@ -141,43 +135,6 @@ class ExperimentResult(BaseModel):
 def short_hash(text: str) -> str:
     """The first 12 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that compute."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in LIBRARIES}
-
-
-def _version(name: str) -> str:
-    """The version of a distribution; a checkout on the path is not one, and has no version."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
-def device_in_words(threads: int = 1) -> str:
-    """The processor, its cores, the threads of each cell, and the accelerator if one is in use.
-
-    Args:
-        threads: threads of a cell.
-    """
-    per_cell = f"{threads} thread{'s' if threads > 1 else ''} per cell"
-    words = f"{_processor()}, {os.cpu_count()} cores, {per_cell}"
-    # Who computes on an accelerator has imported torch; nobody else should wait for its import.
-    torch = sys.modules.get("torch")
-    accelerated = torch is not None and torch.cuda.is_available()
-    return f"{words}, {torch.cuda.get_device_name()}" if torch and accelerated else words
-
-
-def _processor() -> str:
-    """The model of the processor; ``platform`` does not know it on Linux."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
 
 
 def mean_interval(values: list[float] | np.ndarray[Any, Any], level: float = 0.95) -> Interval:

@@ -25,8 +25,8 @@ from spectral_rank.experiments.record import (
     Cell,
     Config,
     ExperimentResult,
-    versions,
 )
+from spectral_rank.provenance import versions
 
 NAME = re.compile(r"[0-9A-Z]\.[0-9]+-[a-z]+-[0-9a-f]{12}\.json")
 """Files of finished runs; a folder of results may hold other records."""

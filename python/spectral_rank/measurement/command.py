@@ -20,12 +20,12 @@ from spectral_rank.atomic_file import write_atomically
 from spectral_rank.certify import Certificate, CertificateSet, write_instances, write_record
 from spectral_rank.certify.names import lean_names
 from spectral_rank.certify.records import read_records
-from spectral_rank.experiments.record import device_in_words, versions
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.measurement.certificates import certify
 from spectral_rank.measurement.measurement import Measurement, measure
 from spectral_rank.measurement.plot import draw
 from spectral_rank.measurement.table import show
+from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.spectra.checkpoint import Checkpoint, CheckpointError, open_checkpoint
 from spectral_rank.spectra.singular_values import singular_values
 from spectral_rank.spectra.spectrum import Spectrum

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from spectral_rank.data.text import Text, open_text
-from spectral_rank.experiments.record import device_in_words, versions
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.models.recurrent.language_model import LanguageModel, build_model
+from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.training import checkpoints, probes
 from spectral_rank.training.checkpoints import CHECKPOINT_FILE, Journal
 from spectral_rank.training.errors import DivergedError

@@ -27,8 +27,8 @@ import spectral_rank
 from spectral_rank.atomic_file import write_atomically
 from spectral_rank.cache import cache_folder
 from spectral_rank.data.text import Text
-from spectral_rank.experiments.record import device_in_words, versions
 from spectral_rank.models.recurrent.language_model import build_model
+from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.training.checkpoints import (
     CHECKPOINT_FILE,
     read_tensors,
