@@ -6,7 +6,7 @@ epsilon?
 
 Prediction. ``r*/d = eps ** (1 / (2 alpha - 1))`` at the plan's ``eps = 0.05`` (`rank_formula`).
 
-Design. Elman networks over bytes with ``W_h`` and ``W_x`` of one rank, at seven ratios of rank to
+Design. Elman networks over bytes with ``W_h`` and ``W_x`` of one rank, at eight ratios of rank to
 width, and the dense network; and the same with a dense ``W_x``, which is reported and does not
 decide.  All train for the same steps on the same batches.  The best ratio is the knee of the final
 validation loss (`spectral_rank.experiments.knee`), for each seed.  The exponent is that of the

@@ -8,7 +8,7 @@ condition number ``kappa_r = s_1 / s_r`` of ``W_h`` at its rank rises.  The theo
 descent on a quadratic whose curvatures are the squares of a power law; they say that fewer
 directions contract faster, not that a network's gradient has less noise.
 
-Design. The networks of 1.3: seven ratios of rank to width with ``W_h`` and ``W_x`` or ``W_h`` alone
+Design. The networks of 1.3: eight ratios of rank to width with ``W_h`` and ``W_x`` or ``W_h`` alone
 of low rank, and the dense network, all trained alike.  Signal to noise is that of the whole
 gradient on independent batches (`spectral_rank.training.gradient_probe`), the mean over the probes
 of the second half of training; kappa is that of ``W_h`` at the same probes, its geometric mean over

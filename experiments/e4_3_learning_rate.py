@@ -112,6 +112,7 @@ def config(profile: Profile) -> Settings:
     if profile == "smoke":
         return Settings(**common, ratios=(), rates=RATES[profile])
     common["steps"] //= 2 if profile == "cpu" else 4
+    common["seeds"] = common["seeds"][:3]
     return Settings(**common, ratios=(0.05, 0.17, 0.30), rates=RATES[profile])
 
 

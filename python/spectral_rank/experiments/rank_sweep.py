@@ -30,14 +30,14 @@ ALL_RATIOS: dict[Profile, tuple[float, ...]] = {
     "cpu": RATIOS,
     "gpu": RATIOS,
 }
-"""The ratios of the plan."""
+"""The ratios of the plan, and one half."""
 
 FEW_RATIOS: dict[Profile, tuple[float, ...]] = {
     "smoke": SMOKE_RATIOS,
-    "cpu": (0.05, 0.10, 0.17, 0.30),
+    "cpu": (0.05, 0.10, 0.17, 0.30, 0.50),
     "gpu": RATIOS,
 }
-"""For sweeps that are repeated under several conditions; a subset of the plan's."""
+"""For sweeps that are repeated under several conditions; a subset of these."""
 
 RECURRENT: frozenset[Family] = frozenset({"both", "recurrent"})
 INPUT: frozenset[Family] = frozenset({"both", "input"})
