@@ -259,9 +259,11 @@ def _words(found: dict[Kind, list[ChangePoints]]) -> str:
         where = location(seeds)
         phases = sum(change.gain >= EVIDENCE for change in seeds)
         gains = ", ".join(f"{change.gain:.0f}" for change in seeds)
+        over_line = ", ".join(f"{change.gain_over_line:.0f}" for change in seeds)
         parts.append(
-            f"{matrix_label(kind, 'W_h')}: {phases} of {len(seeds)} seeds have phases (BIC gained "
-            f"over smooth curves: {gains}); the main change of the participation ratio is at step "
+            f"{matrix_label(kind, 'W_h')}: {phases} of {len(seeds)} seeds have phases (BIC that "
+            f"broken lines gain over smooth curves: {gains}, over a straight line: {over_line}); "
+            f"the main change of the participation ratio is at step "
             f"{where.value:.0f} [{where.low:.0f}, {where.high:.0f}]"
         )
     return f"{'. '.join(parts)}."
