@@ -64,35 +64,38 @@ class LinearRNN(RecurrentLayer):
         return torch.ones_like(states)
 
     def enter(self, x: Tensor) -> tuple[Tensor, ...]:
-        """In the bottleneck ``L x`` of ``W_x = R L``, where ``L`` is the identity of a dense one.
+        """``W_x x`` of a dense recurrence; in the bottleneck ``L x`` and ``V R L x``.
 
-        A dense recurrence takes ``W_x x``.  Both in the type of the parameters.
+        There ``W_x = R L``, with the identity for ``L`` if it is dense.  All in the type of the
+        parameters.
         """
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(next(self.parameters()).dtype)
             if not isinstance(self.W_h, LowRank):
                 return (self.W_x(x),)
+            R, left = self._read(), x
             if isinstance(self.W_x, LowRank):
-                return (functional.linear(x, self.W_x.aligned()[1]),)
-            return (x,)
+                left = functional.linear(x, self.W_x.aligned()[1])
+            return left, functional.linear(left, self.W_h.aligned()[1] @ R)
 
     def recur(self, entered: tuple[Tensor, ...], initial: Tensor) -> Tensor:
         """The states, in the type of the parameters."""
         with torch.autocast(initial.device.type, enabled=False):
             first = initial.to(entered[0].dtype)
-            if isinstance(self.W_h, LowRank):
-                return self._recur_in_bottleneck(self.W_h, entered[0], first)
-            inputs = torch.cat([first.unsqueeze(0), entered[0]])
-            return linear_scan(inputs, self.W_h.dense(), chunk=None)[1:]
+            if not isinstance(self.W_h, LowRank):
+                inputs = torch.cat([first.unsqueeze(0), entered[0]])
+                return linear_scan(inputs, self.W_h.dense(), chunk=None)[1:]
+            left, driven = entered
+            U, V = self.W_h.aligned()
+            inputs = torch.cat([functional.linear(first, V).unsqueeze(0), driven[:-1]])
+            before = linear_scan(inputs, V @ U)
+            return functional.linear(
+                torch.cat([before, left], dim=-1), torch.cat([U, self._read()], dim=-1)
+            )
 
-    def _recur_in_bottleneck(self, W_h: LowRank, entered: Tensor, initial: Tensor) -> Tensor:
-        """From ``L x`` for every step."""
-        U, V = W_h.aligned()
-        R = self.W_x.aligned()[0] if isinstance(self.W_x, LowRank) else self.W_x.dense()
-        first = functional.linear(initial, V).unsqueeze(0)
-        inputs = functional.linear(entered[:-1], V @ R)
-        before = linear_scan(torch.cat([first, inputs]), V @ U)
-        return functional.linear(torch.cat([before, entered], dim=-1), torch.cat([U, R], dim=-1))
+    def _read(self) -> Tensor:
+        """``R``, from what an input leaves in its bottleneck to the states."""
+        return self.W_x.aligned()[0] if isinstance(self.W_x, LowRank) else self.W_x.dense()
 
 
 @torch.no_grad()
