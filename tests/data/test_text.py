@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.processes import fresh_processes
 
 from spectral_rank.data import text as text_module
-from spectral_rank.data.text import Text, is_validation, open_text
+from spectral_rank.data.text import BLOCK_SEQUENCES, Text, is_validation, open_text
 from spectral_rank.formulas.domain import DomainError
 
 
@@ -33,9 +33,9 @@ def counting(train: int, validation: int) -> Text:
 
 @given(data=st.data())
 def test_batches_are_pure_functions_and_stay_in_their_part(data: st.DataObject) -> None:
-    length = data.draw(st.integers(1, 60), "length")
-    train = data.draw(st.integers(length + 1, 200), "train")
-    used = data.draw(st.none() | st.integers(length + 1, train), "train_bytes")
+    length = data.draw(st.integers(1, 28), "length")
+    train = data.draw(st.integers(BLOCK_SEQUENCES * (length + 1), 250), "train")
+    used = data.draw(st.none() | st.integers(BLOCK_SEQUENCES * (length + 1), train), "train_bytes")
     batch = data.draw(st.integers(1, 40), "batch")
     step, seed = (data.draw(st.integers(0, 2**40), name) for name in ("step", "seed"))
     text = counting(train, 70)
@@ -45,9 +45,34 @@ def test_batches_are_pure_functions_and_stay_in_their_part(data: st.DataObject) 
     # The text counts, so a sequence is right if it goes on counting, and its last byte tells where
     # it ends.
     assert torch.equal(tokens, tokens[:, :1] + torch.arange(length + 1))
-    assert int(tokens.max()) < (train if used is None else used)
+    assert int(tokens.max()) < train
     text.training_batch(step + 1, batch, length, seed, used)
     assert torch.equal(tokens, counting(train, 70).training_batch(step, batch, length, seed, used))
+
+
+@given(length=st.integers(1, 10), count=st.integers(1, 5), seeds=st.tuples(*[st.integers(0)] * 3))
+def test_a_part_of_the_text_is_so_many_blocks(
+    length: int, count: int, seeds: tuple[int, int, int]
+) -> None:
+    block = BLOCK_SEQUENCES * (length + 1)
+    text = Text("zeros", "0", np.zeros(10 * block, np.uint8), np.zeros(50, np.uint8))
+    text.train[:] = np.arange(10).repeat(block)
+    first, other, blocks = seeds
+
+    def seen(seed: int, part: int, blocks_seed: int | None = None) -> set[int]:
+        tokens = text.training_batch(0, 400, length, seed, part, blocks_seed)
+        assert bool((tokens == tokens[:, :1]).all())  # no sequence leaves its block
+        return set(tokens[:, 0].tolist())
+
+    assert len(seen(first, count * block + block - 1)) == count
+    assert seen(first, count * block) <= seen(first, (count + 1) * block)
+    assert seen(first, count * block, blocks) == seen(other, count * block, blocks)
+
+
+def test_other_seeds_train_on_other_parts_of_the_text() -> None:
+    text = Text("blocks", "0", np.arange(10).repeat(80).astype(np.uint8), np.zeros(50, np.uint8))
+    parts = {int(text.training_batch(0, 1, 9, seed, 80)[0, 0]) for seed in range(100)}
+    assert parts == set(range(10))
 
 
 @given(index=st.integers(0, 10**9), batch=st.integers(1, 30), length=st.integers(1, 49))
@@ -222,8 +247,8 @@ def test_a_cache_that_cannot_be_written_is_one_error(
         (100, 20, 20, None, "100 bytes to train on and 20 to validate on"),
         (20, 0, 1, None, "length must be at most 0"),
         (20, 20, 0, None, "length must be an integer >= 1"),
-        (100, 50, 20, 20, "train_bytes must be at least 21"),
-        (100, 50, 20, 101, "at most 100, the bytes of a count"),
+        (200, 50, 20, 167, "train_bytes must be at least 168, one block of 8 sequences"),
+        (200, 50, 20, 201, "at most 200, the bytes of a count"),
     ],
 )
 def test_a_text_that_is_too_short_is_one_error(

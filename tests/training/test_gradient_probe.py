@@ -30,14 +30,14 @@ def gradients_only(model: dict[str, Any], **arguments: Any) -> RunSettings:
 
 SHORT = {"batch": 1, "length": 2}
 TINY = {"kind": "elman", "width": 2}
-FEW = text(symbols=3)
-"""Few symbols: gradients have a mean that stands out."""
+FEW = text(size=120, symbols=3)
+"""Few symbols: gradients have a mean that stands out.  Short, so that all can be enumerated."""
 
 
 def enumerated(config: RunSettings, model: LanguageModel, source: Text) -> dict[str, Array]:
     """The gradients of all sequences of the used text, one row each, by parameter."""
     parameters = dict(model.named_parameters())
-    used = torch.from_numpy(source.train[: config.data.train_bytes].astype(np.int64))
+    used = torch.from_numpy(source.train.astype(np.int64))
     rows: dict[str, list[Array]] = {name: [] for name in parameters}
     for tokens in used.unfold(0, config.training.length + 1, 1):
         loss = next_byte_loss(model, tokens[None])
@@ -54,8 +54,10 @@ def moments(gradients: Array) -> tuple[float, float]:
     return float(mean @ mean), float(np.sum((gradients - mean) ** 2) / len(gradients))
 
 
-def probes(config: RunSettings, model: LanguageModel, count: int) -> list[GradientProbe]:
-    return [measure(config, model, FEW, 2 * k + 1).gradients[0] for k in range(count)]
+def probes(
+    config: RunSettings, model: LanguageModel, count: int, source: Text = FEW
+) -> list[GradientProbe]:
+    return [measure(config, model, source, 2 * k + 1).gradients[0] for k in range(count)]
 
 
 def signal_and_noise(records: list[GradientProbe]) -> tuple[Array, Array]:
@@ -76,7 +78,7 @@ def assert_mean(samples: Array, expected: float, bias: float) -> None:
 
 @pytest.mark.parametrize("parts", [2, 3])
 def test_signal_and_noise_have_no_bias(parts: int) -> None:
-    config = gradients_only(TINY, training=SHORT, parts=parts, train_bytes=60)
+    config = gradients_only(TINY, training=SHORT, parts=parts)
     model = build(config)
     rows = np.concatenate(list(enumerated(config, model, FEW).values()), axis=1)
     signal, noise = signal_and_noise(probes(config, model, 400))
@@ -88,7 +90,7 @@ def test_signal_and_noise_have_no_bias(parts: int) -> None:
 
 def test_ratio_of_each_parameter_with_many_parts() -> None:
     parts = 600
-    config = gradients_only(TINY, training=SHORT, parts=parts, train_bytes=60)
+    config = gradients_only(TINY, training=SHORT, parts=parts)
     model = build(config)
     record = probes(config, model, 1)[0]
     rows = enumerated(config, model, FEW)
@@ -112,7 +114,7 @@ def relative_error(samples: Array) -> float:
 def test_ratio_grows_like_the_batch() -> None:
     ratios, errors = [], []
     for batch in (1, 4):
-        config = gradients_only(TINY, training={**SHORT, "batch": batch}, parts=4, train_bytes=60)
+        config = gradients_only(TINY, training={**SHORT, "batch": batch}, parts=4)
         signal, noise = signal_and_noise(probes(config, build(config), 200))
         ratios.append(signal.mean() / noise.mean())
         errors += [relative_error(signal), relative_error(noise)]
@@ -147,16 +149,31 @@ def test_batches_change_with_step_and_seed_and_are_not_the_training_batches() ->
         assert record.norm != pytest.approx(trained, rel=1e-6)
 
 
+def test_a_part_of_the_text_has_the_gradients_of_that_part() -> None:
+    # One block of one symbol, another symbol for each block: the run's block tells its gradient.
+    train = np.arange(10).repeat(40).astype(np.uint8)
+    source = Text("blocks", "0" * 64, train, train)
+    config = gradients_only(TINY, parts=3, train_bytes=40)
+    model = build(config)
+    symbol = int(source.training_batch(0, 1, 4, config.seed, 40)[0, 0])
+    loss = next_byte_loss(model, torch.full((1, 5), symbol))
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    norm = math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients))
+    for record in probes(config, model, 3, source):
+        assert record.norm == pytest.approx(norm, rel=1e-9)
+
+
 def test_a_gradient_without_noise_has_the_largest_ratio_and_a_zero_gradient_none() -> None:
     # A single sequence to draw: every batch is the same.
-    config = gradients_only(TINY, parts=3, train_bytes=5)
+    source = text(size=10, symbols=3)
+    config = gradients_only(TINY, parts=3)
     model = build(config)
     with torch.no_grad():
         model.weight_matrices()["W_o"].matrix.zero_()
-    record = probes(config, model, 1)[0]
+    record = probes(config, model, 1, source)[0]
     assert record.snr == sys.float_info.max
     readout = {name for name, ratio in record.by_matrix.items() if ratio == sys.float_info.max}
     # Behind a readout that is zero no other parameter has a gradient.
-    rows = enumerated(config, model, FEW)
+    rows = enumerated(config, model, source)
     assert readout == {name for name, gradients in rows.items() if np.any(gradients)}
     assert {record.by_matrix[name] for name in rows if name not in readout} == {0.0}

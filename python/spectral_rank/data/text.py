@@ -3,9 +3,11 @@
 The default text is the Python source of the installed standard library, without tests, without
 `site-packages` and without what is made when Python is built.  The text of the files is joined in
 the order of the SHA-256 hashes of their relative paths.  A file whose hash, read as a number in
-[0, 1), is at least 0.95 belongs to the validation part.  So no file is in both parts, the split of
-a file does not depend on the other files, and the first ``n`` bytes of the training part are a
-random sample of the files, not the first ones of the alphabet.
+[0, 1), is at least 0.95 belongs to the validation part.  So no file is in both parts, and the split
+of a file does not depend on the other files.
+
+A part of the training text is a random sample of short blocks, not a beginning: files are long and
+of many kinds, so that the first megabyte would be another sort of text than the first ten.
 
 A user's file is mapped where it lies and must not change while it is in use; its last 5 % are the
 validation part.
@@ -13,6 +15,7 @@ validation part.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sysconfig
@@ -45,6 +48,9 @@ LAYOUT = "1"
 
 SETTLED_SECONDS = 2.0
 """A file this young may change once more without a new time stamp, so its hash is not kept."""
+
+BLOCK_SEQUENCES = 8
+"""Length of a block, in sequences: the unit that a part of the training text is sampled in."""
 
 GOLDEN = 0x9E3779B97F4A7C15
 """The golden ratio times 2^64: its multiples modulo 2^64 spread evenly, however many are taken."""
@@ -84,8 +90,8 @@ class Text:
             train_bytes: bytes of the training part that are used; ``None`` for all.
 
         Raises:
-            DomainError: if the used training part or the validation part is shorter than a
-                sequence, or ``train_bytes`` is more than there is.
+            DomainError: if the training part or the validation part is shorter than a sequence, or
+                ``train_bytes`` is less than a block of eight sequences or more than there is.
         """
         integer("length", length, at_least=1)
         longest = max(0, min(len(self.train), len(self.validation)) - 1)
@@ -95,15 +101,22 @@ class Text:
                 f"{len(self.validation)} to validate on"
             )
             raise DomainError("length", length, rule)
-        if train_bytes is not None and not length < train_bytes <= len(self.train):
+        block = BLOCK_SEQUENCES * (length + 1)
+        if train_bytes is not None and not block <= train_bytes <= len(self.train):
             rule = (
-                f"at least {length + 1}, one sequence, and at most {len(self.train)}, the bytes "
-                f"of {self.name} to train on"
+                f"at least {block}, one block of {BLOCK_SEQUENCES} sequences, and at most "
+                f"{len(self.train)}, the bytes of {self.name} to train on"
             )
             raise DomainError("train_bytes", train_bytes, rule)
 
     def training_batch(
-        self, step: int, batch: int, length: int, seed: int, train_bytes: int | None = None
+        self,
+        step: int,
+        batch: int,
+        length: int,
+        seed: int,
+        train_bytes: int | None = None,
+        blocks_seed: int | None = None,
     ) -> Tensor:
         """Sequences from random places of the training part, a pure function of the arguments.
 
@@ -112,7 +125,9 @@ class Text:
             batch: number of sequences, >= 1.
             length: bytes that a sequence predicts, >= 1.
             seed: seed of the places, >= 0.
-            train_bytes: how many bytes are used, from the start; ``None`` for all.
+            train_bytes: how many bytes are used: as many whole blocks as they hold, and sequences
+                that lie within a block; ``None`` for all.
+            blocks_seed: seed that draws the blocks, >= 0; ``None`` for ``seed``.
 
         Returns:
             Bytes as int64, shape ``(batch, length + 1)``.
@@ -122,10 +137,17 @@ class Text:
         """
         integer("batch", batch, at_least=1)
         self.require(length, train_bytes)
-        used = self.train[:train_bytes]
         source = np.random.SeedSequence([integer("seed", seed), integer("step", step)])
         generator = np.random.Generator(np.random.Philox(source))
-        return _sequences(used, generator.integers(0, len(used) - length, size=batch), length)
+        if train_bytes is None:
+            starts = generator.integers(0, len(self.train) - length, size=batch)
+        else:
+            block = BLOCK_SEQUENCES * (length + 1)
+            drawn_by = seed if blocks_seed is None else integer("blocks_seed", blocks_seed)
+            blocks = _sample(len(self.train) // block, train_bytes // block, drawn_by)
+            starts = block * blocks[generator.integers(0, len(blocks), size=batch)]
+            starts += generator.integers(0, block - length, size=batch)
+        return _sequences(self.train, starts, length)
 
     def validation_batch(self, index: int, batch: int, length: int) -> Tensor:
         """Sequences from fixed places spread over the validation part.
@@ -167,6 +189,14 @@ def open_text(corpus: str | Path | None = None) -> Text:
     _require_readable(path)
     description = _describe_file(path.resolve())
     return _mapped(str(path), path, description)
+
+
+@functools.lru_cache(maxsize=4)
+def _sample(blocks: int, count: int, seed: int) -> npt.NDArray[np.int64]:
+    """``count`` different ones of so many blocks; more with the same seed contain fewer."""
+    order = np.random.default_rng([blocks, seed]).permutation(blocks)[:count]
+    order.flags.writeable = False
+    return order
 
 
 def _sequences(part: Bytes, starts: npt.NDArray[np.int64], length: int) -> Tensor:

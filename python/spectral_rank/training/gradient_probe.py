@@ -115,8 +115,14 @@ def _batches(settings: RunSettings, text: Text, step: int) -> Iterator[Tensor]:
         name = f"gradient probe, run {settings.seed}, step {step}, part {part}"
         # 62 bits of a hash: no run has such a seed by chance.
         seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 2
-        train_bytes = settings.data.train_bytes
-        yield text.training_batch(step, training.batch, training.length, seed, train_bytes)
+        yield text.training_batch(
+            step,
+            training.batch,
+            training.length,
+            seed,
+            settings.data.train_bytes,
+            blocks_seed=settings.seed,
+        )
 
 
 def _gradient(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,10 +12,11 @@ from spectral_rank.models.recurrent.settings import ModelSettings
 
 Optimizer = Literal["adamw", "schedulefree"]
 Precision = Literal["float32", "float64", "bf16"]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class DataSettings(_Settings):
@@ -23,7 +24,8 @@ class DataSettings(_Settings):
 
     Attributes:
         corpus: path of a file; ``None`` for the source of the installed standard library.
-        train_bytes: how many bytes of the training part are used, from its start; ``None`` for all.
+        train_bytes: how many bytes of the training part are used, in blocks drawn by the seed of
+            the run; ``None`` for all.
     """
 
     corpus: str | None = None
@@ -59,7 +61,7 @@ class TrainingSettings(_Settings):
     warmup_share: float = Field(default=0.05, ge=0, lt=1)
     final_share: float = Field(default=0.1, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Beta, Beta] = (0.9, 0.99)
     clip: float | None = Field(default=1.0, gt=0)
     optimizer: Optimizer = "adamw"
     precision: Precision = "float32"
@@ -103,7 +105,7 @@ class RunSettings(_Settings):
     training: TrainingSettings
     data: DataSettings = DataSettings()
     probes: ProbeSettings | None = None
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
     def digest(self) -> str:
         """The first 16 hexadecimal digits of a hash of all settings."""
