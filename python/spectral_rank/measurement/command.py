@@ -27,7 +27,7 @@ from spectral_rank.measurement.plot import draw
 from spectral_rank.measurement.table import show
 from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.spectra.checkpoint import Checkpoint, CheckpointError, open_checkpoint
-from spectral_rank.spectra.singular_values import singular_values
+from spectral_rank.spectra.factors import select, spectrum_of
 from spectral_rank.spectra.spectrum import Spectrum
 
 ROOT = Path(__file__).parents[3]
@@ -98,8 +98,7 @@ def measure_command(
     found = MeasuredFile(source=model.name, eps=eps, seed=seed)
     try:
         with open_checkpoint(model) as checkpoint:
-            names = [info.name for info in checkpoint.select(only)]
-            if not names:
+            if not select(checkpoint, only):
                 raise typer.BadParameter(_no_match(checkpoint, only), param_hint="--only")
             for outcome in _outcomes(console, checkpoint, only, found, jobs, device):
                 _keep(console, found, outcome, json, plot)
@@ -127,7 +126,7 @@ def _check_options(
 
 
 def _no_match(checkpoint: Checkpoint, only: str) -> str:
-    names = [info.name for info in checkpoint.tensors if info.is_matrix]
+    names = [entry.name for entry in select(checkpoint)]
     if not names:
         return f"{checkpoint.path.name} holds no matrix with at least two rows and two columns"
     shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
@@ -149,7 +148,7 @@ def _outcomes(
 
     This process reads and decomposes, so that one matrix is in memory at a time; workers fit.
     """
-    names = [info.name for info in checkpoint.select(only)]
+    count = len(select(checkpoint, only))
     jobs = jobs or os.cpu_count() or 1
     columns = (
         TextColumn("measuring"),
@@ -159,9 +158,9 @@ def _outcomes(
         TextColumn("{task.fields[current]}"),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(names), current="")
+        task = progress.add_task("", total=count, current="")
         spectra = _spectra(checkpoint, only, device)
-        if jobs == 1 or len(names) <= IN_PROCESS:
+        if jobs == 1 or count <= IN_PROCESS:
             outcomes: Iterator[Outcome] = (
                 _fit(s, found.source, found.eps, found.seed) for s in spectra
             )
@@ -197,11 +196,11 @@ def _spectra(checkpoint: Checkpoint, only: str, device: str | None) -> Iterator[
     import torch
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    for info in checkpoint.select(only):
+    for entry in select(checkpoint, only):
         try:
-            yield singular_values(checkpoint.read(info), info.name, device)
+            yield spectrum_of(checkpoint, entry, device)
         except (DomainError, CheckpointError) as error:
-            yield Skipped(name=info.name, reason=str(error))
+            yield Skipped(name=entry.name, reason=str(error))
 
 
 def _fit(spectrum: Spectrum | Skipped, source: str, eps: float, seed: int) -> Outcome:

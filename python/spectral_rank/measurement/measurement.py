@@ -108,7 +108,8 @@ def measure(spectrum: Spectrum, source: str, eps: float, seed: int = 0) -> Measu
         spectrum=spectrum,
         fit=fit,
         effective=effective_ranks(spectrum),
-        ranks=ranks_at(fit, spectrum.array, eps),
+        # The zeros that a product has by construction are no part of a law.
+        ranks=ranks_at(fit, spectrum.array[: spectrum.rank_bound], eps),
     )
 
 
@@ -117,7 +118,8 @@ def ranks_at(fit: FitReport, values: FloatArray, eps: float) -> Ranks:
 
     Args:
         fit: the fitted laws.
-        values: all singular values, nonincreasing, not all zero.
+        values: all singular values that can differ from 0, nonincreasing, not all zero; a law is
+            taken to hold for so many.
         eps: tolerance in (0, 1).
     """
     energies = (values / values[0]) ** 2

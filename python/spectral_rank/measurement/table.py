@@ -27,6 +27,9 @@ def show(console: Console, measurement: Measurement) -> None:
     heading = Text(f"{spectrum.name}  ", style="bold").append(
         f"{rows} x {cols} {spectrum.dtype}", style="dim"
     )
+    if (factors := spectrum.factors) is not None:
+        product = f", product of {factors.left} and {factors.right}, rank {factors.rank}"
+        heading.append(product, style="dim")
     lines = [
         Text(verdict(measurement), style=STYLES.get(fit.verdict, "magenta")),
         Text(rank_sentence(measurement)),
@@ -44,6 +47,7 @@ def show(console: Console, measurement: Measurement) -> None:
 
 def _facts(measurement: Measurement) -> str:
     effective, fit = measurement.effective, measurement.fit
+    is_product = measurement.spectrum.factors is not None
     condition = effective.condition_number
     facts = [
         f"stable rank {effective.stable_rank:.1f}",
@@ -51,6 +55,11 @@ def _facts(measurement: Measurement) -> str:
         f"entropy rank {effective.entropy_rank:.1f}",
         f"condition number {'infinite' if condition is None else f'{condition:.3g}'}",
     ]
+    if is_product and condition is None and effective.condition_number_at_rank is not None:
+        facts[-1] += (
+            f", {effective.condition_number_at_rank:.3g} over the {effective.numerical_rank} "
+            f"values that are not 0"
+        )
     if measurement.exponent is not None and fit.density_exponent is not None:
         facts.append(f"eigenvalue-density exponent {interval(fit.density_exponent, '.2f')}")
     if fit.knees:

@@ -27,7 +27,7 @@ def interval(estimate: Estimate, style: str = ".3f") -> str:
 def verdict(measurement: Measurement) -> str:
     """What the spectrum says, in a sentence or two; what it is not comes first."""
     fit = measurement.fit
-    values = f"singular values {fit.first} to {fit.last} of {len(measurement.spectrum.values)}"
+    values = f"singular values {fit.first} to {fit.last} of {measurement.spectrum.rank_bound}"
     if fit.verdict == "power_law" and fit.exponent is not None:
         sentence = (
             f"A power law, i^-alpha with alpha = {interval(fit.exponent)} "
@@ -45,6 +45,11 @@ def verdict(measurement: Measurement) -> str:
     if fit.outliers:
         plural = "s" if len(fit.outliers) > 1 else ""
         sentence += f" {len(fit.outliers)} outlier{plural} above the law left out of the fit."
+    if measurement.spectrum.factors is not None:
+        sentence += (
+            " Random factors were not compared with: their product's singular values fall "
+            "about exponentially."
+        )
     return sentence
 
 
@@ -63,9 +68,11 @@ def certified_sentence(measurement: Measurement) -> str | None:
 
 def rank_sentence(measurement: Measurement) -> str:
     """The rank that each criterion asks for, and which criterion applies."""
-    ranks, width = measurement.ranks, len(measurement.spectrum.values)
+    ranks, width = measurement.ranks, min(measurement.spectrum.shape)
     share = f"{100 * (1 - ranks.eps):g} %"
     sentence = f"Captures {share} of the energy: rank {ranks.captured} of {width}, measured"
+    if (factors := measurement.spectrum.factors) is not None:
+        sentence += f" (rank {factors.rank} of {width} by construction)"
     if (law := ranks.captured_by_law) is not None:
         sentence += f"; {law.value} [{law.low}, {law.high}] by the law"
     sentence += "."

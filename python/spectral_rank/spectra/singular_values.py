@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from spectral_rank.formulas.domain import DomainError, integer
-from spectral_rank.spectra.spectrum import FloatArray, Spectrum
+from spectral_rank.spectra.spectrum import Factors, FloatArray, Spectrum
 
 Matrix = npt.NDArray[Any] | torch.Tensor
 Product = Callable[[torch.Tensor], torch.Tensor]
@@ -78,6 +78,60 @@ def singular_values(matrix: Matrix, name: str = "matrix", device: str = "cpu") -
         sha256=matrix_hash(entries),
         device=device,
         seconds=time.perf_counter() - start,
+    )
+
+
+def singular_values_of_product(
+    left: Matrix, right: Matrix, names: tuple[str, str], name: str = "matrix", device: str = "cpu"
+) -> Spectrum:
+    """All singular values of ``left @ right``, which is never formed.
+
+    With ``left = Q R`` and ``right^T = P S`` the product is ``Q (R S^T) P^T``, so that its singular
+    values are those of the small matrix ``R S^T``, and zeros.
+
+    Args:
+        left: real or complex, ``m x r``.
+        right: likewise, ``r x n``.
+        names: names of the two, for the record.
+        name: name of the product.
+        device: torch device.
+
+    Returns:
+        The spectrum, ``min(m, n)`` values: at most ``min(m, n, r)`` of them can differ from 0, and
+        the others are 0 exactly.  Its error is a bound for three backward stable steps.
+
+    Raises:
+        DomainError: as `singular_values`, or if the shapes do not fit.
+    """
+    start = time.perf_counter()
+    (a, left_type), (b, right_type) = as_matrix(left), as_matrix(right)
+    (rows, inner), cols = a.shape, b.shape[1]
+    if b.shape[0] != inner:
+        raise DomainError("right", b.shape, f"of {inner} rows, the columns of the left factor")
+    wide = np.result_type(a, b)
+    outer = [
+        torch.linalg.qr(on_device(factor.astype(wide, copy=False), device), mode="r").R
+        for factor in (a, b.T)
+    ]
+    core, _ = as_matrix((outer[0] @ outer[1].mT).cpu())
+    energy = _energy(core)
+    values = np.zeros(min(rows, cols))
+    rank = min(core.shape)
+    values[:rank] = torch.linalg.svdvals(on_device(core, device)).cpu().numpy()
+    norms = [float(torch.linalg.matrix_norm(factor, ord=2)) for factor in outer]
+    rounding = LAPACK_ERROR * np.finfo(float).eps * max(rows, inner, cols) ** 0.5
+    return Spectrum(
+        name=name,
+        shape=(rows, cols),
+        dtype=left_type if left_type == right_type else f"{left_type} and {right_type}",
+        method="exact",
+        values=_nonnegative(values),
+        energy=energy,
+        error=3 * rounding * norms[0] * norms[1],
+        sha256=matrix_hash(a, b),
+        device=device,
+        seconds=time.perf_counter() - start,
+        factors=Factors(left=names[0], right=names[1], rank=rank),
     )
 
 
@@ -319,9 +373,12 @@ def on_device(entries: npt.NDArray[Any], device: str) -> torch.Tensor:
     return torch.from_numpy(entries).to(device)
 
 
-def matrix_hash(entries: npt.NDArray[Any]) -> str:
-    """The sha256 of a row-major array, read in place."""
-    return hashlib.sha256(entries.view(np.uint8).data).hexdigest()
+def matrix_hash(*matrices: npt.NDArray[Any]) -> str:
+    """The sha256 of row-major arrays one after the other, read in place."""
+    digest = hashlib.sha256()
+    for entries in matrices:
+        digest.update(entries.view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def _energy(entries: npt.NDArray[Any]) -> float:

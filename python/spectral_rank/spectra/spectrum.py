@@ -13,6 +13,22 @@ FloatArray = npt.NDArray[np.float64]
 NonNegativeFinite = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class Factors(BaseModel):
+    """What a matrix is the product of.
+
+    Attributes:
+        left: name of the left factor, ``m x rank``.
+        right: name of the right factor, ``rank x n``.
+        rank: at most this many singular values can differ from 0, ``min(m, n)`` or less.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    left: str
+    right: str
+    rank: int = Field(ge=1)
+
+
 class Spectrum(BaseModel):
     """The singular values of one matrix, and how they were obtained.
 
@@ -25,10 +41,13 @@ class Spectrum(BaseModel):
         values: singular values, nonincreasing and nonnegative.
         energy: squared Frobenius norm of the matrix, computed from its entries.
         error: a bound on the error of each value; see the method for what it rests on.
-        sha256: hash of the matrix entries as float64 (complex128) in row-major order.
+        sha256: hash of the matrix entries as float64 (complex128) in row-major order; of a product,
+            of the left factor's and then the right one's.
         device: where the decomposition ran.
         seed: seed of a randomized decomposition.
         seconds: time it took.
+        factors: the factors whose product the matrix is, its values beyond their rank 0 exactly;
+            None for a matrix that was given by its entries.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +64,7 @@ class Spectrum(BaseModel):
     device: str
     seed: int | None = None
     seconds: NonNegativeFinite
+    factors: Factors | None = None
 
     @model_validator(mode="after")
     def _nonincreasing_and_nonnegative(self) -> Spectrum:
@@ -54,12 +74,19 @@ class Spectrum(BaseModel):
             raise ValueError("values must be nonnegative")
         if len(self.values) > min(self.shape):
             raise ValueError(f"a {self.shape} matrix has at most {min(self.shape)} singular values")
+        if any(self.values[self.rank_bound :]):
+            raise ValueError(f"a product of rank {self.rank_bound} has no value beyond it but 0")
         return self
 
     @property
     def array(self) -> FloatArray:
         """The singular values as a float64 array."""
         return np.array(self.values)
+
+    @property
+    def rank_bound(self) -> int:
+        """How many singular values can differ from 0: the rank of the factors, or all."""
+        return min(self.shape) if self.factors is None else self.factors.rank
 
     @property
     def is_complete(self) -> bool:
