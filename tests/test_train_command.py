@@ -11,8 +11,11 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from spectral_rank.cli import app
+from spectral_rank.measurement.command import MeasuredFile
 from spectral_rank.spectra.checkpoint import open_checkpoint
+from spectral_rank.spectra.factors import Product, select
 from spectral_rank.training.run_record import RunRecord
+from spectral_rank.training.run_settings import ProbeSettings
 
 QUICK = ["--width", "8", "--steps", "8", "--batch", "2", "--length", "8"]
 ON_TEXT = [*QUICK, "--corpus", shutil.__file__, "--device", "cpu"]
@@ -50,8 +53,61 @@ def test_it_trains_and_says_where_the_weights_are(tmp_path: Path) -> None:
     assert "weights: a folder/run/model.safetensors" in output
     assert "spectral-rank measure a folder/run/model.safetensors" in output
     with open_checkpoint(folder / "model.safetensors") as checkpoint:
-        shapes = {info.shape for info in checkpoint.select()}
-    assert {(8, 3), (3, 8)} & shapes  # a factor of W_h
+        names = {entry.name: entry for entry in select(checkpoint)}
+    assert isinstance(names["layers.0.W_h"], Product)
+    assert "layers.0.W_h.U" not in names
+
+
+def test_the_end_shows_every_matrix_and_probes_follow_their_defaults(tmp_path: Path) -> None:
+    options = ["--kind", "e5", "--rank", "3", "--input-rank", "2", "--tied"]
+    code, output = train(*ON_TEXT, *options)
+    assert code == 0
+    record = RunRecord.model_validate_json((tmp_path / "run" / "record.json").read_text())
+    assert record.settings.probes == ProbeSettings()
+    assert {entry.step for entry in record.probes.spectra} == {0, 8}
+    assert {entry.step for entry in record.probes.gradients} == {0, 8}
+    ratios = record.probes.gradients[-1].by_matrix
+    ends = {entry.name: entry for entry in record.probes.spectra if entry.step == 8}
+    assert list(ends) == ["layers.0.W_h", "layers.0.W_x", "layers.0.W_z", "W_o"]
+    for name, entry in ends.items():
+        [line] = [line for line in output.splitlines() if line.startswith(f"{name} ")]
+        assert f" {len(entry.values)} " in line
+        assert f"{entry.stable_rank:.2f}" in line
+        assert f"{entry.condition_number:.3g}" in line
+        key = "embedding.matrix" if name == "W_o" else f"{name}.U"
+        assert f"{ratios[key]:.3g}" in line
+
+
+def test_the_optimizer_follows_its_options(tmp_path: Path) -> None:
+    options = ["--accumulate", "2", "--weight-decay", "0.1", "--no-probes"]
+    for clip, expected in (("0", None), ("0.5", 0.5)):
+        out = tmp_path / f"clip {clip}"
+        assert train(*ON_TEXT, *options, "--clip", clip, "--out", str(out))[0] == 0
+        record = RunRecord.model_validate_json((out / "record.json").read_text())
+        training = record.settings.training
+        assert (training.accumulate, training.weight_decay, training.clip) == (2, 0.1, expected)
+        assert record.probes.spectra == ()
+
+
+def test_what_is_measured_afterwards_is_what_was_trained(tmp_path: Path) -> None:
+    assert train(*ON_TEXT, "--rank", "3", "--width", "20")[0] == 0
+    record = RunRecord.model_validate_json((tmp_path / "run" / "record.json").read_text())
+    probed = {entry.name: entry for entry in record.probes.spectra if entry.step == 8}
+    command = ["measure", "run/model.safetensors", "--jobs", "1", "--json", "measured.json"]
+    found = CliRunner().invoke(app, [*command, "--only", "layers.0.W_h*"])
+    assert found.exit_code == 0, found.output
+    assert "product of layers.0.W_h.U and layers.0.W_h.V, rank 3" in found.output
+    assert "(rank 3 of 20 by construction)" in found.output
+    measured = MeasuredFile.model_validate_json((tmp_path / "measured.json").read_text())
+    [measurement] = measured.measurements
+    spectrum, inside = measurement.spectrum, probed["layers.0.W_h"]
+    assert spectrum.name == "layers.0.W_h"
+    assert spectrum.shape == inside.shape == (20, 20)
+    assert spectrum.values[:3] == pytest.approx(inside.values, rel=1e-12)
+    assert spectrum.values[3:] == (0.0,) * 17
+    assert measurement.effective.stable_rank == pytest.approx(inside.stable_rank)
+    assert measurement.effective.numerical_rank == 3
+    assert measurement.effective.condition_number_at_rank == pytest.approx(inside.condition_number)
 
 
 def test_progress_shows_loss_speed_and_time_left() -> None:
@@ -86,7 +142,22 @@ def test_the_same_command_goes_on_and_other_settings_are_one_error(tmp_path: Pat
         (["--lr", "0"], "--lr: 0.0"),
         (["--lr", "nan"], "--lr: nan"),
         (["--seed", "-1"], "--seed: -1"),
+        (["--seed", str(2**63)], f"--seed: {2**63}: Input should be less than"),
+        (["--width", str(10**9)], "--width: width = 1000000000: width must be smaller: it takes"),
+        (["--width", str(10**40)], "--width: width = "),
+        (["--layers", str(10**13)], "--layers: layers = "),
+        (["--batch", str(10**15)], "--batch: batch = "),
+        (["--accumulate", "0"], "--accumulate: 0"),
+        (["--accumulate", "3"], "--accumulate: accumulate = 3: accumulate must be at most"),
+        (["--lr", "inf"], "--lr: inf: Input should be a finite number"),
+        (["--lr", "1e300"], "--lr: learning_rate = 1e+300: learning_rate must be at most 1e+30"),
+        (["--weight-decay", "-1"], "--weight-decay: -1.0"),
+        (["--weight-decay", "nan"], "--weight-decay: nan"),
+        (["--clip", "-1"], "--clip: -1.0"),
+        (["--clip", "inf"], "--clip: inf"),
+        (["--steps", str(10**30)], "--steps: steps = "),
         (["--length", "0"], "--length: 0"),
+        (["--length", str(10**30)], "--length: length = "),
         (["--length", "1000000"], "--length: length = 1000000: length must be at most"),
         (["--corpus", "missing"], "there is none of this name"),
         (["--corpus", "."], "a file: this is none"),
@@ -146,3 +217,10 @@ def test_torchrun_gives_the_same_network(tmp_path: Path) -> None:
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     for name, value in one.items():
         assert (value - two[name]).abs().max() < 1e-10
+
+
+def test_a_bad_option_is_told_once_by_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    for wrong in (["--width", "0"], ["--corpus", "missing"]):
+        code, output = train(*ON_TEXT, *wrong)
+        assert (code, output) == (2, "")

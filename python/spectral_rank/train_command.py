@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
+from rich.table import Table
 
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.models.recurrent.settings import Kind, ModelSettings
@@ -26,14 +29,15 @@ from spectral_rank.training.run_settings import (
 
 if TYPE_CHECKING:
     from spectral_rank.training.progress import Progress
+    from spectral_rank.training.run_record import RunRecord
 
 LOG_WIDTH = 120
 
 LOOKS = 10
 """How often the validation loss is looked at in a run."""
 
-SPECTRA = 10
-"""How often the spectra are measured in a run; the other probes, at its start and its end."""
+LIMITS = {"steps": 2**53, "learning_rate": 1e30, "weight_decay": 1e30, "clip": 1e30}
+"""Largest values of settings: floats tell such steps apart, and hold the products of the others."""
 
 OPTIONS = {"recurrent_rank": "--rank", "learning_rate": "--lr"}
 """Options whose name is not that of the setting."""
@@ -59,7 +63,14 @@ def train_command(
     steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 1000,
     batch: Annotated[int, typer.Option(help="Sequences of a step, over all processes.")] = 16,
     length: Annotated[int, typer.Option(help="Bytes that a sequence predicts.")] = 64,
+    accumulate: Annotated[
+        int, typer.Option(help="Parts a process computes its share of a batch in, to save memory.")
+    ] = 1,
     lr: Annotated[float, typer.Option(help="Learning rate at its top.")] = 3e-3,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay, on matrices only.")] = 0.0,
+    clip: Annotated[
+        float, typer.Option(help="Largest norm of the gradient; 0: no clipping.")
+    ] = 1.0,
     optimizer: Annotated[
         Optimizer, typer.Option(help="schedulefree is the extra 'train'.")
     ] = "adamw",
@@ -69,7 +80,11 @@ def train_command(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the weights and of the batches.")] = 0,
     probes: Annotated[
-        bool, typer.Option(help="Measure spectra, gradients and Jacobians on the way.")
+        bool,
+        typer.Option(
+            help="Measure the spectra every 500 steps, gradients and Jacobians every 1000, and all "
+            "at the start and the end."
+        ),
     ] = True,
     out: Annotated[Path, typer.Option(help="Folder for what is written.")] = Path("run"),
     device: Annotated[
@@ -99,28 +114,71 @@ def train_command(
                 steps=steps,
                 batch=batch,
                 length=length,
+                accumulate=accumulate,
                 learning_rate=lr,
+                weight_decay=weight_decay,
+                clip=clip if clip else None,
                 optimizer=optimizer,
                 precision=precision,
                 evaluate_every=max(1, steps // LOOKS),
                 checkpoint_every=max(1, min(500, steps // LOOKS)),
             ),
             data=DataSettings(corpus=None if corpus is None else str(corpus.absolute())),
-            probes=ProbeSettings(spectra_every=max(1, steps // SPECTRA)) if probes else None,
+            probes=ProbeSettings() if probes else None,
             seed=seed,
         )
-        _train(console, settings, out, device)
     except ValidationError as error:
         option, rule = _first_reason(error)
-        raise typer.BadParameter(rule, param_hint=option) from None
+        raise _refused(option, rule) from None
+    try:
+        _require_sizes(settings)
+        _train(console, settings, out, device)
     except DomainError as error:
-        raise typer.BadParameter(str(error), param_hint=_option(error.argument)) from None
+        raise _refused(_option(error.argument), str(error)) from None
     except TrainingError as error:
-        console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
+        if _speaks():
+            console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("interrupted; the same command goes on from the last checkpoint")
         raise typer.Exit(130) from None
+
+
+def _require_sizes(settings: RunSettings) -> None:
+    """Refuse what overflows, and batches of fewer sequences than parts."""
+    training = settings.training
+    for name, limit in LIMITS.items():
+        if (value := getattr(training, name)) is not None and value > limit:
+            raise DomainError(name, value, f"at most {limit:g}")
+    if training.accumulate > training.batch:
+        rule = f"at most the batch, {training.batch}"
+        raise DomainError("accumulate", training.accumulate, rule)
+
+
+def _require_memory(settings: RunSettings, device: str) -> None:
+    """Refuse what cannot fit: an allocation that fails midway, or is killed, explains nothing."""
+    model, training = settings.model, settings.training
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    # In float32, the weights, their gradient and Adam's two moments.
+    layer = 16 * model.width * min(model.width, 2 * (model.recurrent_rank or model.width))
+    table = 16 * model.width * model.vocabulary
+    if table + layer > available:
+        _refuse_size("width", model.width, table + layer, available)
+    if table + layer * model.layers > available:
+        _refuse_size("layers", model.layers, table + layer * model.layers, available)
+    # The states and the logits of one part, which several machines may share, or a GPU holds.
+    sequence = 4 * training.length * (model.width + model.vocabulary)
+    part = sequence * (training.batch // training.accumulate)
+    if device == "cpu" and "WORLD_SIZE" not in os.environ and part > available:
+        name = "length" if sequence > available else "batch"
+        _refuse_size(name, getattr(training, name), part, available)
+
+
+def _refuse_size(name: str, value: int, needed: int, available: int) -> NoReturn:
+    rule = (
+        f"smaller: it takes {needed / 2**30:.3g} GiB or more, and here are {available / 2**30:.3g}"
+    )
+    raise DomainError(name, value, rule)
 
 
 def _train(console: Console, settings: RunSettings, out: Path, device: str | None) -> None:
@@ -131,6 +189,7 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
     from spectral_rank.training.run_store import MODEL_FILE, RECORD_FILE, trained_in
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    _require_memory(settings, device)
     if not is_first_process():
         trained_in(out, settings, device=device)
         return
@@ -141,12 +200,15 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with ProgressBar(*columns, console=console, transient=True) as bar:
+    with ExitStack() as shown_bar:
+        bar = ProgressBar(*columns, console=console, transient=True)
         running = bar.add_task("", total=settings.training.steps)
         shown = -1
 
         def show(progress: Progress) -> None:
             nonlocal shown
+            if not bar.live.is_started:  # the first word: all checks are behind
+                shown_bar.enter_context(bar)
             bar.update(running, completed=progress.step, description=_now(progress))
             found = progress.evaluation
             if found is not None and found.step > shown:
@@ -156,11 +218,17 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
                     f"{_speed(progress)}"
                 )
 
-        record = trained_in(out, settings, device=device, observer=show).record
+        try:
+            record = trained_in(out, settings, device=device, observer=show).record
+        except torch.OutOfMemoryError:
+            advice = "take a smaller --batch, --length or --width, or a larger --accumulate"
+            raise TrainingError(f"{device} has not enough memory: {advice}") from None
     console.print(
         f"{record.evaluations[-1].bits_per_byte:.4f} bits per byte on validation text after "
         f"{record.step} steps, {record.parameters} parameters, {record.seconds:.1f} s"
     )
+    if record.probes.spectra:
+        console.print(_matrices(record))
     weights = out / MODEL_FILE
     # A path is printed as it is: not wrapped, so that it can be copied, and without markup.
     for line in (
@@ -169,6 +237,37 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
         f"measure the weights: spectral-rank measure {weights}",
     ):
         console.print(line, markup=False, soft_wrap=True, highlight=False)
+
+
+def _matrices(record: RunRecord) -> Table:
+    """The weight matrices at the end, as the probes of the last step saw them."""
+    probes = record.probes
+    ratios = probes.gradients[-1].by_matrix if probes.gradients else {}
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("matrix", no_wrap=True)
+    for heading in ("shape", "rank", "stable rank", "condition number", "gradient SNR"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    last = probes.spectra[-1].step
+    for spectrum in (entry for entry in probes.spectra if entry.step == last):
+        condition = spectrum.condition_number
+        table.add_row(
+            escape(spectrum.name),
+            " x ".join(map(str, spectrum.shape)),
+            str(len(spectrum.values)),
+            f"{spectrum.stable_rank:.2f}",
+            "infinite" if condition is None else f"{condition:.3g}",
+            _ratios_of(spectrum.name, ratios),
+        )
+    return table
+
+
+def _ratios_of(matrix: str, ratios: dict[str, float]) -> str:
+    """The ratio of a matrix's gradient, or those of its two factors."""
+    if f"{matrix}.U" in ratios:
+        return ", ".join(f"{ratios[f'{matrix}.{factor}']:.3g} ({factor})" for factor in "UV")
+    # A tied readout is the embedding.
+    ratio = ratios.get(f"{matrix}.matrix", ratios.get("embedding.matrix"))
+    return "" if ratio is None else f"{ratio:.3g}"
 
 
 def _now(progress: Progress) -> str:
@@ -190,7 +289,20 @@ def _first_reason(error: ValidationError) -> tuple[str, str]:
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, DomainError):
         return _option(cause.argument), str(cause)
-    return _option(str(first["loc"][0])), f"{first['input']!r}: {first['msg']}"
+    return _option(str(first["loc"][-1])), f"{first['input']!r}: {first['msg']}"
+
+
+def _refused(option: str, rule: str) -> Exception:
+    """The end of the command after a bad option."""
+    return typer.BadParameter(rule, param_hint=option) if _speaks() else typer.Exit(2)
+
+
+def _speaks() -> bool:
+    """Whether this process tells of errors: of those that ``torchrun`` started, one a machine.
+
+    What one refuses, all do, but for what depends on the machine.
+    """
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _option(name: str) -> str:
