@@ -48,7 +48,7 @@ def test_a_layer_is_its_formula(case: tuple[RecurrentLayer, Tensor, Tensor]) -> 
     for start in (None, initial):
         output, states = run(layer, x, start)
         torch.testing.assert_close(layer(x, start), output, rtol=1e-10, atol=1e-10)
-        torch.testing.assert_close(layer.states(x, start).states, states, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(layer.run(x, start)[1], states, rtol=1e-10, atol=1e-10)
 
 
 @settings(max_examples=60, deadline=None)
@@ -101,9 +101,9 @@ def test_two_halves_are_the_whole(
 ) -> None:
     layer = layer_of(kind, 5, recurrent_rank, input_rank)
     x = torch.randn(2, 41, 5, dtype=F64, generator=generator(1))
-    whole = layer.states(x).states
-    half = layer.states(x[:, :18]).states
-    rest = layer.states(x[:, 18:], half[:, -1]).states
+    whole = layer.run(x)[1]
+    half = layer.run(x[:, :18])[1]
+    rest = layer.run(x[:, 18:], half[:, -1])[1]
     torch.testing.assert_close(torch.cat([half, rest], 1), whole, rtol=1e-10, atol=1e-10)
 
 
@@ -127,7 +127,7 @@ def test_the_linear_layer_is_state_after(rank: int | None) -> None:
     initial = torch.randn(1, 4, dtype=F64, generator=generator(2))
     W, B = (weight.dense().detach().numpy() for weight in layer.weights().values())
     expected = state_after(W, B, initial[0].numpy(), list(x[0].numpy()))
-    found = layer.states(x, initial).states[0, -1].detach().numpy()
+    found = layer.run(x, initial)[1][0, -1].detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
@@ -149,10 +149,10 @@ def test_slope_and_matrix_are_the_jacobian_of_a_step(kind: Kind) -> None:
     initial = torch.randn(1, 4, dtype=F64, generator=generator(2))
 
     def step(h: Tensor) -> Tensor:
-        return layer.states(x, h[None]).states[0, 0]
+        return layer.run(x, h[None])[1][0, 0]
 
     expected = torch.autograd.functional.jacobian(step, initial[0])
-    slopes = layer.states(x, initial).slopes[0, 0]
+    slopes = layer.slopes(layer.run(x, initial)[1])[0, 0]
     found = slopes[:, None] * layer.weights()["W_h"].dense()
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-10)
 

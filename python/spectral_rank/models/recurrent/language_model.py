@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -26,9 +28,10 @@ def build_model(
         dtype: type of the parameters; the same numbers are drawn for every type.
 
     Raises:
-        DomainError: if ``seed`` is no such integer.
+        DomainError: if ``seed`` is no such integer, or the memory has no room for the weights.
     """
     generator = torch.Generator().manual_seed(integer("seed", seed))
+    _require_memory(settings, dtype)
     return LanguageModel(settings, generator=generator, dtype=dtype)
 
 
@@ -91,7 +94,7 @@ class LanguageModel(nn.Module):
             DomainError: if ``tokens`` has another type or shape, or on the CPU holds a number
                 outside the vocabulary (on a GPU the look would stop the queue).
         """
-        logits: Tensor = self._readout()(self.norms[-1](self._run(tokens)[0]))
+        logits: Tensor = self._readout()(_normed(self.norms[-1], self._run(tokens)[0]))
         return logits
 
     def weight_matrices(self) -> dict[str, Weight]:
@@ -128,13 +131,13 @@ class LanguageModel(nn.Module):
         layers, norms = self._layers(), self.norms
         if torch.is_autocast_enabled(tokens.device.type):
             # In half precision the gradient of a row, a sum over all its places, would lose digits.
-            output, states = layers[0].run(norms[0](_rows(table, tokens)))
+            output, states = layers[0].run(_normed(norms[0], _rows(table, tokens)))
         else:
-            output, states = layers[0].run_rows(norms[0](table), tokens)
+            output, states = layers[0].run_rows(_normed(norms[0], table), tokens)
         x = _rows(table, tokens) + output if self.settings.residual else output
         found = [states]
         for layer, norm in zip(layers[1:], norms[1:], strict=False):
-            output, states = layer.run(norm(x))
+            output, states = layer.run(_normed(norm, x))
             x = x + output if self.settings.residual else output
             found.append(states)
         return x, found
@@ -157,6 +160,29 @@ class LanguageModel(nn.Module):
 
     def _readout(self) -> Weight:
         return self.embedding if self.W_o is None else self.W_o
+
+
+def _require_memory(settings: ModelSettings, dtype: torch.dtype) -> None:
+    """Refuse weights larger than the memory, which the system might grant and then end us for."""
+    width = settings.width
+    ranks = [settings.recurrent_rank, settings.input_rank]
+    ranks += [settings.input_rank] if settings.kind == "e5" else []
+    layer = sum(width * width if rank is None else 2 * width * rank for rank in ranks)
+    tables = settings.vocabulary * width * (1 if settings.tied else 2)
+    needed = (tables + settings.layers * layer) * dtype.itemsize
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        sizes = f"{needed / 2**30:.3g} GiB, fit into the memory, {there / 2**30:.3g} GiB"
+        raise DomainError("width", width, f"such that the weights, here {sizes}")
+
+
+def _normed(norm: nn.Module, x: Tensor) -> Tensor:
+    """What passes a norm, computed in the type of its weight, or passes by."""
+    if isinstance(norm, nn.RMSNorm):
+        # Under autocast the output of a layer may be of half precision.
+        x = x.to(norm.weight.dtype)
+    normed: Tensor = norm(x)
+    return normed
 
 
 def _rows(table: Tensor, tokens: Tensor) -> Tensor:

@@ -112,11 +112,6 @@ class RecurrentLayer(nn.Module, ABC):
         """The output of `run`."""
         return self.run(x, initial)[0]
 
-    def states(self, x: Tensor, initial: Tensor | None = None) -> LayerStates:
-        """The states of `run`, with slopes; the last of them, ``states[:, -1]``, goes on."""
-        states = self.run(x, initial)[1]
-        return LayerStates(states, self.slopes(states))
-
     def _checked_initial(self, x: Tensor, initial: Tensor | None) -> Tensor:
         if x.ndim != 3 or x.shape[2] != self.width or 0 in x.shape:
             rule = f"of shape (batch >= 1, length >= 1, {self.width})"
