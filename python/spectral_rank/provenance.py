@@ -24,18 +24,23 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def device_in_words(threads: int = 1) -> str:
-    """The processor, its cores, the threads of each cell, and the accelerator if one is in use.
+def device_in_words(threads: int = 1, device: str | None = None) -> str:
+    """The processor, its cores, the threads of each cell, and the GPU if it is computed on.
 
     Args:
         threads: threads of a cell.
+        device: where is computed: ``cpu``, or ``cuda`` or ``cuda:N`` that is there; by default the
+            current GPU if this process has used one, else the processor.
     """
     per_cell = f"{threads} thread{'s' if threads > 1 else ''} per cell"
     words = f"{_processor()}, {os.cpu_count()} cores, {per_cell}"
-    # Who computes on an accelerator has imported torch; nobody else should wait for its import.
+    # Who computes on a GPU has imported torch; nobody else should wait for its import.
     torch = sys.modules.get("torch")
-    accelerated = torch is not None and torch.cuda.is_available()
-    return f"{words}, {torch.cuda.get_device_name()}" if torch and accelerated else words
+    if torch is None:
+        return words
+    if device is None:
+        device = "cuda" if torch.cuda.is_initialized() else "cpu"
+    return words if device == "cpu" else f"{words}, {torch.cuda.get_device_name(device)}"
 
 
 def _processor() -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from spectral_rank.models.recurrent.settings import ModelSettings
-from spectral_rank.training.loop import train
+from spectral_rank.training.loop import Trained, train
+from spectral_rank.training.progress import Progress
 from spectral_rank.training.run_record import RunRecord
 from spectral_rank.training.run_settings import (
     DataSettings,
@@ -18,7 +20,7 @@ from spectral_rank.training.run_settings import (
     RunSettings,
     TrainingSettings,
 )
-from spectral_rank.training.run_store import trained
+from spectral_rank.training.run_store import trained, trained_in
 
 MODEL = {"kind": "elman", "width": 8, "recurrent_rank": 2}
 TRAINING = {
@@ -51,16 +53,29 @@ def tiny(
 
 def without_time(record: RunRecord) -> RunRecord:
     """The record without what may differ between two runs of the same numbers."""
-    return record.model_copy(update={"seconds": 0.0, "probe_seconds": 0.0})
+    update = {"seconds": 0.0, "probe_seconds": 0.0, "environments": ()}
+    return record.model_copy(update=update)
 
 
 def train_and_tell(settings: RunSettings, folder: Path, told: Connection) -> None:
-    """Train in a process of its own, telling of every step."""
+    """Train in a process of its own, which goes on after a step only when it is let."""
     torch.set_num_threads(1)
-    train(settings, folder, observer=lambda progress: told.send(progress.step))
+
+    def tell(progress: Progress) -> None:
+        told.send(progress.step)
+        told.recv()
+
+    train(settings, folder, observer=tell)
 
 
-def train_together(settings: RunSettings, folder: Path, rank: int, size: int, port: int) -> None:
+def train_together(
+    ask: Callable[[RunSettings, Path], Trained],
+    settings: RunSettings,
+    folder: Path,
+    rank: int,
+    size: int,
+    port: int,
+) -> None:
     """Train as one of several processes, as ``torchrun`` would start them; keep what came out."""
     torch.set_num_threads(1)
     os.environ |= {
@@ -70,9 +85,18 @@ def train_together(settings: RunSettings, folder: Path, rank: int, size: int, po
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    found = train(settings, folder)
+    try:
+        found = ask(settings, folder)
+    except Exception as error:
+        (folder / f"{rank}.error").write_text(f"{type(error).__name__}: {error}")
+        raise
     save_file(found.model.state_dict(), folder / f"{rank}.safetensors")
     (folder / f"{rank}.json").write_text(found.record.model_dump_json())
+
+
+def kept(settings: RunSettings, folder: Path) -> Trained:
+    """Train in a folder of the user's, or read what is finished there."""
+    return trained_in(folder, settings)
 
 
 def train_once(settings: RunSettings, cache: Path) -> None:

@@ -1,4 +1,3 @@
-import json
 import math
 import os
 import resource
@@ -13,8 +12,8 @@ from tests.training.runs import tiny
 from torch import nn
 
 from spectral_rank.models.recurrent.language_model import LanguageModel, build_model
-from spectral_rank.training.checkpoints import Journal, load, save
-from spectral_rank.training.errors import CheckpointError
+from spectral_rank.training.checkpoints import LAYOUT, Journal, load, save
+from spectral_rank.training.errors import CheckpointError, DamagedError
 from spectral_rank.training.loss import next_byte_loss
 from spectral_rank.training.optimizer import build_optimizer
 from spectral_rank.training.run_record import Evaluation, JacobianProbe, Probes, RunRecord
@@ -34,21 +33,19 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     optimizer.step()
 
 
-def journal(settings: RunSettings) -> Journal:
+def journal(settings: RunSettings, corpus_sha256: str = "abc") -> Journal:
     # Numbers whose decimal form is long, to see that they come back to the last bit.
     look = Evaluation(step=0, loss=2**0.5, train_loss=1 / 3, learning_rate=1e-300 / 7)
     infinite = JacobianProbe(step=0, layer=0, mean_log_values=(0.1, -math.inf), lyapunov=())
     record = RunRecord(
         probes=Probes(jacobians=(infinite,)),
         settings=settings,
-        corpus_sha256="abc",
+        corpus_sha256=corpus_sha256,
         parameters=3,
         step=2,
         evaluations=(look,),
         seconds=0.1 + 0.2,
         probe_seconds=0.0,
-        versions={},
-        device="here",
     )
     return Journal(record=record, losses=0.1, steps=2)
 
@@ -124,20 +121,35 @@ def test_every_truncation_is_one_error(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
-    """In the tensors; in the record a flipped digit of a number is still a record."""
+    """In a weight, in a number of the optimizer, and in a digit of the record."""
     path = saved(tmp_path, tiny())
     whole = path.read_bytes()
     start = 8 + int.from_bytes(whole[:8], "little")
-    for position in range(start, len(whole), 499):
+    digit = whole.index(b"0.30000000000000004") + 5
+    for position in [digit, *range(start, len(whole), 499)]:
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 16]) + whole[position + 1 :])
         with pytest.raises(CheckpointError, match="the checksum differs"):
             load(path, *begun(tiny()), tiny(), "abc")
 
 
-@pytest.mark.parametrize("words", [{}, {"run": ""}, {"run": json.dumps({"journal": 1})}])
+def test_a_record_of_any_size_is_kept(tmp_path: Path) -> None:
+    """A header of the format has room for 100 MB."""
+    path, long = tmp_path / "checkpoint", "a" * 101_000_000
+    save(path, *begun(tiny()), journal(tiny(), long))
+    assert load(path, *begun(tiny()), tiny(), long) == journal(tiny(), long)
+    with path.open("rb") as file:
+        assert int.from_bytes(file.read(8), "little") < 10_000
+
+
+@pytest.mark.parametrize("words", [{}, {"layout": "1"}, {"layout": LAYOUT}])
 def test_another_file_of_tensors_is_one_error(tmp_path: Path, words: dict[str, str]) -> None:
     save_file({"a": torch.ones(2)}, tmp_path / "checkpoint", words)
-    with pytest.raises(CheckpointError, match="not a checkpoint of this program"):
+    with pytest.raises(DamagedError, match="not a checkpoint of this version"):
+        load(tmp_path / "checkpoint", *begun(tiny()), tiny(), "abc")
+
+
+def test_a_checkpoint_that_is_gone_is_one_error(tmp_path: Path) -> None:
+    with pytest.raises(DamagedError, match="missing"):
         load(tmp_path / "checkpoint", *begun(tiny()), tiny(), "abc")
 
 

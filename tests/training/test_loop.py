@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 from tests.processes import fresh_processes
 from tests.training.runs import tiny, train_and_tell, without_time
 
 from spectral_rank.data.text import open_text
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.models.recurrent.language_model import build_model
 from spectral_rank.training.errors import CheckpointError, DivergedError, MissingPackageError
 from spectral_rank.training.loop import Trained, evaluate, train
 from spectral_rank.training.progress import Progress
@@ -34,14 +37,16 @@ def assert_same(one: Trained, other: Trained) -> None:
 
 
 def kill_while_training(settings: RunSettings, folder: Path, pause: random.Random) -> bool:
-    """Start or resume a run and kill it at some moment after its first sign of life."""
+    """Start or resume a run, let it take a number of steps and kill it within the next one."""
     context = fresh_processes()
-    told, teller = context.Pipe(duplex=False)
+    told, teller = context.Pipe()
     worker = context.Process(target=train_and_tell, args=(settings, folder, teller))
     worker.start()
     teller.close()
-    told.recv()
-    worker.join(timeout=0.03 * pause.random())
+    for _ in range(pause.randint(1, 15)):
+        told.recv()
+        told.send(None)
+    worker.join(timeout=0.005 * pause.random())
     was_alive = worker.is_alive()
     worker.kill()
     worker.join()
@@ -60,6 +65,7 @@ def test_a_run_killed_twenty_times_ends_with_the_same_numbers(
         evaluate_every=30,
         probes=ProbeSettings(spectra_every=100, gradients_every=170, jacobians_every=200),
     )
+    # However fast the machine, twenty times at most sixteen steps are not all.
     pause = random.Random(1)
     kills = sum(kill_while_training(settings, tmp_path / "killed", pause) for _ in range(20))
     assert kills == 20
@@ -172,9 +178,56 @@ def test_a_run_that_diverges_is_one_error_and_keeps_the_checkpoint(tmp_path: Pat
     with pytest.raises(DivergedError, match=r"not finite at step \d+, learning rate \d") as caught:
         train(settings, tmp_path)
     assert 1 < caught.value.step <= 50
+    assert caught.value.checkpoint == tmp_path / "checkpoint.safetensors"
+    assert str(caught.value).endswith("checkpoint.safetensors is kept")
     with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
         names = [name for name in file.keys() if name.startswith("model.")]  # noqa: SIM118
         assert all(torch.isfinite(file.get_tensor(name)).all() for name in names)
+
+
+def test_a_run_that_diverges_at_once_does_not_speak_of_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match=r"train with a lower one$") as caught:
+        train(tiny(learning_rate=1e30, checkpoint_every=100), tmp_path)
+    assert caught.value.checkpoint is None
+
+
+def test_every_change_of_what_computes_is_recorded(tmp_path: Path) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.step in stops:
+            raise KeyboardInterrupt
+
+    before = torch.get_num_threads()
+    try:
+        for threads, stops in ((1, {5}), (1, {8}), (2, set[int]())):
+            torch.set_num_threads(threads)
+            if stops:
+                with pytest.raises(KeyboardInterrupt):
+                    train(tiny(), tmp_path, observer=stop)
+            else:
+                record = train(tiny(), tmp_path, observer=stop).record
+    finally:
+        torch.set_num_threads(before)
+    assert [(one.step, one.threads) for one in record.environments] == [(0, 1), (6, 2)]
+    assert all(one.processes == 1 for one in record.environments)
+    assert all("torch" in one.versions and "cores" in one.device for one in record.environments)
+
+
+@given(batch=st.integers(1, 9), accumulate=st.integers(1, 3), processes=st.integers(1, 3))
+def test_a_look_is_the_same_in_parts_of_any_size(
+    batch: int, accumulate: int, processes: int
+) -> None:
+    settings = tiny(batch=batch, accumulate=accumulate)
+    model = build_model(settings.model, 0, torch.float64)
+    text = open_text(shutil.__file__)
+    sizes: list[int] = []
+    model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    whole = evaluate(model, text, tiny(batch=batch).training)
+    assert set(sizes) == {batch}
+    if batch < accumulate * processes:
+        return
+    sizes.clear()
+    assert evaluate(model, text, settings.training, processes) == pytest.approx(whole, rel=1e-12)
+    assert max(sizes) == -(-batch // (accumulate * processes))
 
 
 def test_a_checkpoint_of_other_settings_is_one_error(tmp_path: Path) -> None:
@@ -207,7 +260,7 @@ def test_what_cannot_be_trained_is_one_error_before_any_work(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "nowhere", "meta"])
+@pytest.mark.parametrize("device", ["cuda:99", "cpu:0", "cpu:3", "nowhere", "meta"])
 def test_a_device_that_is_not_there_is_one_error(tmp_path: Path, device: str) -> None:
     with pytest.raises(DomainError, match="device"):
         train(tiny(), tmp_path, device=device)

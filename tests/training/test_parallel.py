@@ -1,4 +1,6 @@
+import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from tests.processes import fresh_processes
-from tests.training.runs import tiny, train_together, without_time
+from tests.training.runs import kept, tiny, train_together, without_time
 
 from spectral_rank.formulas.domain import DomainError
-from spectral_rank.training.loop import train
-from spectral_rank.training.parallel import Group, joined
+from spectral_rank.training.errors import TrainingError
+from spectral_rank.training.loop import Trained, train
+from spectral_rank.training.parallel import Group, is_first_process, joined, own_device
 from spectral_rank.training.run_record import RunRecord
 from spectral_rank.training.run_settings import RunSettings
 
@@ -37,14 +40,19 @@ def test_one_process_is_a_group_of_its_own() -> None:
         assert group.from_first("text") == "text"
 
 
-def in_two(settings: RunSettings, folder: Path) -> list[int | None]:
+def in_two(
+    settings: RunSettings,
+    folder: Path,
+    ask: Callable[[RunSettings, Path], Trained] = train,
+    other_folder: Path | None = None,
+) -> list[int | None]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True)
     workers = [
-        fresh_processes().Process(target=train_together, args=(settings, folder, rank, 2, port))
-        for rank in range(2)
+        fresh_processes().Process(target=train_together, args=(ask, settings, place, rank, 2, port))
+        for rank, place in enumerate((folder, other_folder or folder))
     ]
     for worker in workers:
         worker.start()
@@ -72,6 +80,7 @@ def test_two_processes_are_one(
         for rank in range(2)
     ]
     assert records[0] == records[1]
+    assert [one.processes for one in records[0].environments] == [2]
     losses = [look.loss for look in records[0].evaluations]
     assert losses == pytest.approx([look.loss for look in alone.record.evaluations], rel=1e-10)
     # What two processes have begun or ended, one can go on with.
@@ -86,3 +95,85 @@ def test_more_parts_than_sequences_are_refused_in_every_process(
     with pytest.raises(DomainError, match="1 processes of 8 parts each"):
         train(tiny(batch=7, accumulate=8), tmp_path)
     assert in_two(tiny(batch=7, accumulate=4), tmp_path / "two") == [1, 1]
+
+
+@pytest.mark.parametrize("has_finished", [False, True])
+def test_processes_that_see_different_folders_are_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_finished: bool
+) -> None:
+    """As on two machines without a common disk: no process is left waiting."""
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    settings, here, there = tiny(), tmp_path / "here", tmp_path / "there"
+    there.mkdir()
+    kept(settings, here) if has_finished else train(settings, here)
+    assert in_two(settings, here, kept, there) == [1, 1]
+    for path in (here / "0.error", there / "1.error"):
+        expected = "for some of the processes only" if has_finished else "not the same in all"
+        assert path.read_text().startswith("CheckpointError")
+        assert expected in path.read_text()
+
+
+def test_a_checkpoint_damaged_for_one_process_is_an_error_in_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    train(tiny(), here)
+    shutil.copytree(here, there)
+    (there / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert in_two(tiny(), here, train, there) == [1, 1]
+    assert "not the same in all" in (here / "0.error").read_text()
+    assert "damaged or not readable" in (there / "1.error").read_text()
+
+
+def test_two_processes_keep_what_they_have_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert in_two(tiny(), tmp_path / "two", kept) == [0, 0]
+    assert (tmp_path / "two" / "record.json").exists()
+
+
+TORCHRUN = {
+    "WORLD_SIZE": "2",
+    "RANK": "1",
+    "LOCAL_RANK": "1",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "1",
+}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{name: None} for name in TORCHRUN if name != "WORLD_SIZE"]
+    + [{"WORLD_SIZE": "two"}, {"WORLD_SIZE": "0"}, {"RANK": "-1"}, {"LOCAL_RANK": ""}],
+)
+def test_half_an_environment_of_torchrun_is_one_error(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str | None]
+) -> None:
+    for name, value in (TORCHRUN | wrong).items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    for call in (is_first_process, lambda: joined("cpu").__enter__()):
+        with pytest.raises(TrainingError, match=f"{next(iter(wrong))} is .*torchrun"):
+            call()
+
+
+def test_a_process_of_torchrun_knows_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_first_process()
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    assert not is_first_process()
+    assert own_device("cpu") == torch.device("cpu")
+
+
+def test_gpus_that_are_not_there_are_refused_in_every_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in (TORCHRUN | {"LOCAL_RANK": "99"}).items():
+        monkeypatch.setenv(name, value)
+    for device in ("cuda", "cuda:99"):
+        with pytest.raises(DomainError, match="GPUs are"):
+            own_device(device)

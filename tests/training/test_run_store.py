@@ -10,12 +10,19 @@ from safetensors.torch import load_file, save_file
 from tests.processes import fresh_processes
 from tests.training.runs import tiny, train_once, without_time
 
+import spectral_rank
 from spectral_rank.data.text import open_text
 from spectral_rank.formulas.domain import DomainError
-from spectral_rank.training.errors import CheckpointError, DivergedError
+from spectral_rank.training.errors import (
+    CheckpointError,
+    DamagedError,
+    DivergedError,
+    TrainingError,
+)
 from spectral_rank.training.loop import Trained, train
 from spectral_rank.training.run_settings import RunSettings
 from spectral_rank.training.run_store import (
+    COMPUTING,
     BusyError,
     code_hash,
     run_key,
@@ -59,17 +66,36 @@ def test_the_second_time_a_run_is_read(cache: Path, tmp_path: Path, precision: s
     assert_same_weights(first, train(settings, tmp_path / "elsewhere"))
 
 
+def test_the_number_of_threads_is_part_of_the_key() -> None:
+    before, text = torch.get_num_threads(), open_text(shutil.__file__)
+    keys = set()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            keys.add(run_key(tiny(), text, "cpu"))
+    finally:
+        torch.set_num_threads(before)
+    assert len(keys) == 2
+
+
+def test_every_file_that_computes_is_there() -> None:
+    root = Path(spectral_rank.__file__).parent
+    assert all(list(root.glob(pattern)) for pattern in COMPUTING)
+
+
 def test_other_settings_texts_and_devices_are_other_runs(tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     shutil.copy(shutil.__file__, corpus)
     settings = tiny(data={"corpus": str(corpus)})
     keys = {run_key(settings, open_text(corpus), "cpu")}
-    keys.add(run_key(settings, open_text(corpus), "cuda"))
     keys.add(run_key(tiny(seed=1, data={"corpus": str(corpus)}), open_text(corpus), "cpu"))
     with corpus.open("a") as file:
         file.write("\n")
     keys.add(run_key(settings, open_text(corpus), "cpu"))
-    assert len(keys) == 4
+    assert len(keys) == 3
+    if torch.cuda.is_available():
+        keys.add(run_key(settings, open_text(corpus), "cuda"))
+        assert len(keys) == 4
     assert len(code_hash()) == 64
 
 
@@ -142,16 +168,49 @@ def test_a_model_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     [
         ("record.json", b"{", "not the record of a run"),
         ("record.json", b'{"step": 1}', "not the record of a run"),
+        ("record.json", None, r"a model without its record\.json"),
         ("model.safetensors", b"damaged", "damaged or not readable"),
+        ("model.safetensors", None, r"model\.safetensors: missing"),
     ],
 )
-def test_a_damaged_result_is_one_error(
-    tmp_path: Path, name: str, content: bytes, rule: str
+def test_a_damaged_result_is_an_error_in_a_users_folder_and_trained_again_in_the_cache(
+    cache: Path, tmp_path: Path, name: str, content: bytes | None, rule: str
 ) -> None:
+    def damage(path: Path) -> None:
+        path.unlink() if content is None else path.write_bytes(content)
+
+    first, own = trained_in(tmp_path / "run", tiny()), trained(tiny())
+    damage(tmp_path / "run" / name)
+    with pytest.raises(DamagedError, match=f"{rule}.*choose another folder"):
+        trained_in(tmp_path / "run", tiny())
+    damage(folder_of(tiny(), cache) / name)
+    assert_same_weights(trained(tiny()), first)
+    assert trained(tiny()).record.seconds != own.record.seconds
+
+
+def test_a_damaged_checkpoint_in_the_cache_is_trained_again(cache: Path) -> None:
+    folder = folder_of(tiny(), cache)
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.safetensors").write_bytes(b"damaged")
+    assert trained(tiny()).record.is_finished
+
+
+def test_a_checkpoint_left_at_the_very_end_is_removed(tmp_path: Path) -> None:
+    train(tiny(), tmp_path)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    left = checkpoint.read_bytes()
     trained_in(tmp_path, tiny())
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(CheckpointError, match=rule):
-        trained_in(tmp_path, tiny())
+    assert not checkpoint.exists()
+    checkpoint.write_bytes(left)
+    assert trained_in(tmp_path, tiny()).record.is_finished
+    assert not checkpoint.exists()
+
+
+def test_experiments_are_not_for_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(TrainingError, match="without torchrun"):
+        trained(tiny())
 
 
 def test_weights_of_another_model_are_one_error(tmp_path: Path) -> None:

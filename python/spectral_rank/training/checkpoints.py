@@ -1,8 +1,9 @@
 """A training run on disk: one safetensors file that holds all it needs to go on.
 
 The file has the weights as ``model.<name>``, the optimizer's tensors as
-``optimizer.<index>.<name>`` and, as JSON in its metadata, the record so far and the optimizer's
-numbers.  Nothing of it is a pickle, and numbers in JSON come back to the last bit.
+``optimizer.<index>.<name>`` and, as the bytes ``journal`` of a JSON text, the record so far and the
+optimizer's numbers; its metadata, which the format limits, only the version of this layout and a
+checksum of all the rest.  Nothing of it is a pickle, and numbers in JSON come back to the last bit.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from spectral_rank.atomic_file import replaced_whole
-from spectral_rank.training.errors import CheckpointError
+from spectral_rank.training.errors import CheckpointError, DamagedError
 from spectral_rank.training.run_record import Evaluation, Probes, RunRecord
 from spectral_rank.training.run_settings import RunSettings
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+
+LAYOUT = "2"
+"""Version of the layout of the file."""
 
 Groups = list[dict[str, bool | int | float]]
 
@@ -65,12 +69,13 @@ class Journal(BaseModel):
         return self.model_copy(update={"record": self.record.model_copy(update=update)})
 
 
-class _Metadata(BaseModel):
+class _State(BaseModel):
+    """What of a run is not a tensor."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     journal: Journal
     groups: Groups
-    checksum: int
 
 
 def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, journal: Journal) -> None:
@@ -86,8 +91,9 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, journal
         CheckpointError: if it cannot be written; the checkpoint before it stays.
     """
     tensors = _tensors(model, optimizer)
-    metadata = _Metadata(journal=journal, groups=_numbers(optimizer), checksum=_checksum(tensors))
-    write_tensors(path, tensors, {"run": metadata.model_dump_json()})
+    text = _State(journal=journal, groups=_numbers(optimizer)).model_dump_json()
+    tensors["journal"] = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+    write_tensors(path, tensors, {"layout": LAYOUT, "checksum": str(_checksum(tensors))})
 
 
 def load(
@@ -110,26 +116,31 @@ def load(
         The run so far.
 
     Raises:
-        CheckpointError: if the file is damaged, or of other settings, text or another network.
+        DamagedError: if the file is damaged, or not a checkpoint of this version.
+        CheckpointError: if it is of other settings, text or another network.
     """
     tensors, words = _read(path)
+    if words.get("layout") != LAYOUT or "journal" not in tensors:
+        raise DamagedError(f"{path}: not a checkpoint of this version of the program; {ADVICE}")
+    if words.get("checksum") != str(_checksum(tensors)):
+        raise DamagedError(f"{path}: damaged: the checksum differs; {ADVICE}")
     try:
-        metadata = _Metadata.model_validate_json(words.get("run", ""))
+        state = _State.model_validate_json(tensors["journal"].numpy().tobytes())
     except ValidationError:
-        raise CheckpointError(f"{path}: not a checkpoint of this program; {_ADVICE}") from None
-    if metadata.checksum != _checksum(tensors):
-        raise CheckpointError(f"{path}: damaged: the checksum differs; {_ADVICE}")
-    require_same_run(path, metadata.journal.record, settings, corpus_sha256)
+        raise DamagedError(
+            f"{path}: not the checkpoint of a run of this version; {ADVICE}"
+        ) from None
+    require_same_run(path, state.journal.record, settings, corpus_sha256)
     weights = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     expected = {f"model.{name}": value.shape for name, value in model.state_dict().items()}
     if {name: tensor.shape for name, tensor in weights.items()} != expected:
-        raise CheckpointError(f"{path}: holds the weights of another network; {_ADVICE}")
+        raise CheckpointError(f"{path}: holds the weights of another network; {ADVICE}")
     model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in weights.items()})
-    _restore(optimizer, tensors, metadata.groups)
-    return metadata.journal
+    _restore(optimizer, tensors, state.groups)
+    return state.journal
 
 
-_ADVICE = "choose another folder, or empty this one to begin again"
+ADVICE = "choose another folder, or empty this one to begin again"
 
 
 def require_same_run(
@@ -150,9 +161,9 @@ def require_same_run(
     for name in sorted(found.keys() | wanted.keys()):
         if found.get(name) != wanted.get(name):
             difference = f"{name} is {found.get(name)}, not {wanted.get(name)}"
-            raise CheckpointError(f"{path}: of another run: {difference}; {_ADVICE}")
+            raise CheckpointError(f"{path}: of another run: {difference}; {ADVICE}")
     if record.corpus_sha256 != corpus_sha256:
-        raise CheckpointError(f"{path}: of another run: the text has changed; {_ADVICE}")
+        raise CheckpointError(f"{path}: of another run: the text has changed; {ADVICE}")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], words: dict[str, str]) -> None:
@@ -180,7 +191,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file.
 
     Raises:
-        CheckpointError: if it cannot be read or is damaged.
+        DamagedError: if it is missing, cannot be read or is damaged.
     """
     return _read(path)[0]
 
@@ -190,9 +201,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt", device="cpu") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+    except FileNotFoundError:
+        raise DamagedError(f"{path}: missing; {ADVICE}") from None
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise CheckpointError(f"{path}: damaged or not readable: {reason}; {_ADVICE}") from None
+        raise DamagedError(f"{path}: damaged or not readable: {reason}; {ADVICE}") from None
 
 
 def _tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -5,7 +5,9 @@ depends on nothing but the step and the seed, and a checkpoint holds every bit t
 depends on.  So a run that is killed and goes on ends, on a CPU, with the same numbers.
 
 On a GPU, ``float32`` means float32 (TF32 stays off, torch's default); ``bf16`` is the fast choice:
-autocast, with the weights and the optimizer in float32.
+autocast, with the weights and the optimizer in float32.  The loop over time is bound by kernel
+launches there; CUDA graphs and ``torch.compile``, which would help, are left out because they could
+not be tested without a GPU.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from spectral_rank.models.recurrent.language_model import LanguageModel, build_m
 from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.training import checkpoints, probes
 from spectral_rank.training.checkpoints import CHECKPOINT_FILE, Journal
-from spectral_rank.training.errors import DivergedError
+from spectral_rank.training.errors import CheckpointError, DivergedError
 from spectral_rank.training.loss import next_byte_loss
 from spectral_rank.training.optimizer import (
     build_optimizer,
@@ -35,9 +37,9 @@ from spectral_rank.training.optimizer import (
     set_learning_rate,
     weights_to_evaluate,
 )
-from spectral_rank.training.parallel import Group, joined, require_device
+from spectral_rank.training.parallel import Group, joined, own_device
 from spectral_rank.training.progress import Observer, Reporter
-from spectral_rank.training.run_record import Evaluation, RunRecord
+from spectral_rank.training.run_record import Environment, Evaluation, RunRecord
 from spectral_rank.training.run_settings import RunSettings, TrainingSettings
 
 
@@ -72,44 +74,100 @@ def train(
         observer: told of every step and look, in the first process.
 
     Raises:
-        DomainError: if the text, the device or a setting does not fit.
-        CheckpointError: if the checkpoint is damaged, of another run, or cannot be written.
+        DomainError: if the text, the device or a setting does not fit, or the memory has no room
+            for the weights.
+        CheckpointError: if the checkpoint is damaged, of another run, or cannot be written, or the
+            processes find different ones.
         DivergedError: if the loss or its gradient is not finite; the checkpoint before is kept.
         MissingPackageError: if the optimizer is not installed.
+        TrainingError: if the environment asks for several processes without ``torchrun``.
     """
     text = check_run(settings, device)
-    training, path = settings.training, folder / CHECKPOINT_FILE
+    training = settings.training
     with joined(device) as group:
         _require_parts(training, group)
         dtype = torch.float64 if training.precision == "float64" else torch.float32
         model = build_model(settings.model, settings.seed, dtype).to(group.device)
         optimizer = build_optimizer(model, training)
-        if path.exists():
-            journal = checkpoints.load(path, model, optimizer, settings, text.sha256)
-        else:
-            journal = _begin(settings, text, model)
-        reporter = Reporter(journal.record, observer if group.is_first else None)
-        step, loss = journal.record.step, None
-        while not journal.record.is_finished:
-            # A checkpoint is written before the look of its step, so a look is never done twice.
-            if group.is_first and _is_look_due(settings, step):
-                with weights_to_evaluate(optimizer):
-                    journal = _look(settings, model, text, step, journal)
-                reporter.tell(step, loss, journal.record)
-            if step == training.steps:
-                journal = reporter.stamped(journal, step)
-                if group.is_first:
-                    checkpoints.save(path, model, optimizer, journal)
-                break
-            loss = _descend(settings, model, optimizer, text, step, group)
-            step += 1
-            journal = journal.with_loss(loss)
-            reporter.tell(step, loss, journal.record)
-            if group.is_first and step % training.checkpoint_every == 0 and step < training.steps:
-                checkpoints.save(path, model, optimizer, reporter.stamped(journal, step))
+        run = _Run(settings, text, model, optimizer, folder / CHECKPOINT_FILE, group)
+        try:
+            journal = _to_the_end(run, _begun(run), observer)
+        except DivergedError as error:
+            error.checkpoint = run.path if run.path.exists() else None
+            raise
         keep_evaluated_weights(optimizer)
         record = RunRecord.model_validate_json(group.from_first(journal.record.model_dump_json()))
     return Trained(model.eval(), record)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A run in this process: what is trained, on what, by whom, and where it is kept."""
+
+    settings: RunSettings
+    text: Text
+    model: LanguageModel
+    optimizer: torch.optim.Optimizer
+    path: Path
+    group: Group
+
+
+def _begun(run: _Run) -> Journal:
+    """The run at its start, or as its checkpoint left it, loaded into network and optimizer.
+
+    Processes that do not find the same raise all, so that none waits for another.
+    """
+    journal = Journal(record=_new_record(run))
+    problem: CheckpointError | None = None
+    if run.path.exists():
+        try:
+            journal = checkpoints.load(
+                run.path, run.model, run.optimizer, run.settings, run.text.sha256
+            )
+        except CheckpointError as error:
+            problem = error
+    found = run.group.gathered(str(problem or f"at step {journal.record.step}"))
+    if problem is not None:
+        raise problem
+    if len(set(found)) > 1:
+        words = "; ".join(f"process {rank}: {entry}" for rank, entry in enumerate(found))
+        raise CheckpointError(f"{run.path}: not the same in all processes: {words}")
+    if journal.record.is_finished:
+        return journal
+    threads = torch.get_num_threads()
+    environment = Environment(
+        step=journal.record.step,
+        versions=versions(),
+        device=device_in_words(threads, str(run.group.device)),
+        threads=threads,
+        processes=run.group.size,
+    )
+    return journal.model_copy(update={"record": journal.record.computed_by(environment)})
+
+
+def _to_the_end(run: _Run, journal: Journal, observer: Observer | None) -> Journal:
+    """The journal when all steps are done."""
+    settings, training, is_first = run.settings, run.settings.training, run.group.is_first
+    reporter = Reporter(journal.record, observer if is_first else None)
+    step, loss = journal.record.step, None
+    while not journal.record.is_finished:
+        # A checkpoint is written before the look of its step, so a look is never done twice.
+        if is_first and _is_look_due(settings, step):
+            with weights_to_evaluate(run.optimizer):
+                journal = _look(run, step, journal)
+            reporter.tell(step, loss, journal.record)
+        if step == training.steps:
+            journal = reporter.stamped(journal, step)
+            if is_first:
+                checkpoints.save(run.path, run.model, run.optimizer, journal)
+            break
+        loss = _descend(run, step)
+        step += 1
+        journal = journal.with_loss(loss)
+        reporter.tell(step, loss, journal.record)
+        if is_first and step % training.checkpoint_every == 0 and step < training.steps:
+            checkpoints.save(run.path, run.model, run.optimizer, reporter.stamped(journal, step))
+    return journal
 
 
 def check_run(settings: RunSettings, device: str) -> Text:
@@ -119,9 +177,10 @@ def check_run(settings: RunSettings, device: str) -> Text:
         DomainError: if the text is missing or too short, the device is not there, or bf16 is asked
             for without a GPU.
         MissingPackageError: if the optimizer is not installed.
+        TrainingError: as `spectral_rank.training.parallel.process_count`.
     """
     training = settings.training
-    kind = require_device(device).type
+    kind = own_device(device).type
     if training.precision == "bf16" and kind == "cpu":
         # A CPU would emulate most of it: slower than float32, and rounded differently.
         raise DomainError("precision", "bf16", f"float32 or float64 on {device}: bf16 needs a GPU")
@@ -131,68 +190,70 @@ def check_run(settings: RunSettings, device: str) -> Text:
     return text
 
 
-def _descend(
-    settings: RunSettings,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    text: Text,
-    step: int,
-    group: Group,
-) -> float:
+def _descend(run: _Run, step: int) -> float:
     """One optimizer step; its loss in nats per byte, over the whole batch."""
+    settings, model, group = run.settings, run.model, run.group
     training, data = settings.training, settings.data
-    rate = set_learning_rate(optimizer, step, training)
-    tokens = text.training_batch(
+    rate = set_learning_rate(run.optimizer, step, training)
+    tokens = run.text.training_batch(
         step, training.batch, training.length, settings.seed, data.train_bytes
     )
-    optimizer.zero_grad()
+    run.optimizer.zero_grad()
     total = torch.zeros((), device=group.device)
     for part in group.parts(tokens, training.accumulate):
         with _autocast(training, group.device):
             loss = next_byte_loss(model, part) * (len(part) / len(tokens))
         loss.backward()  # type: ignore[no-untyped-call]
         total = total + loss.detach()
-    total = group.sum_gradients(model, total)
+    # Read before the optimizer's step is queued, so that a GPU is not waited for a second time.
+    found = float(group.sum_gradients(model, total))
     # Without clipping the bound is infinite, and the norm still tells of a gradient that is not.
     norm = nn.utils.clip_grad_norm_(model.parameters(), training.clip or math.inf)
-    if not math.isfinite(total) or not math.isfinite(norm):
+    if not math.isfinite(found) or not math.isfinite(norm):
         raise DivergedError(step + 1, rate)
-    optimizer.step()
-    return float(total)
+    run.optimizer.step()
+    return found
 
 
-def evaluate(model: nn.Module, text: Text, training: TrainingSettings) -> float:
+def evaluate(model: nn.Module, text: Text, training: TrainingSettings, processes: int = 1) -> float:
     """The mean loss on fixed sequences of the validation part, nats per byte.
+
+    Batches are computed in parts of the size of those in training, so that a look takes no more
+    memory than a step.
 
     Args:
         model: the network.
         text: the text.
         training: number, size and length of the batches.
+        processes: number of processes that share a batch in training.
     """
     device = next(model.parameters()).device
+    parts = training.accumulate * processes
     losses: list[Tensor] = []
     with torch.no_grad(), _autocast(training, device):
         for index in range(training.evaluation_batches):
-            tokens = text.validation_batch(index, training.batch, training.length).to(device)
-            losses.append(next_byte_loss(model, tokens))
+            tokens = text.validation_batch(index, training.batch, training.length)
+            total = torch.zeros((), device=device)
+            for part in torch.tensor_split(tokens, parts):
+                share = len(part) / len(tokens)
+                total = total + next_byte_loss(model, part.to(device)) * share
+            losses.append(total)
     return float(torch.stack(losses).double().mean())
 
 
-def _look(
-    settings: RunSettings, model: LanguageModel, text: Text, step: int, journal: Journal
-) -> Journal:
+def _look(run: _Run, step: int, journal: Journal) -> Journal:
     """The journal with the loss and the probes that are due at this step."""
-    training = settings.training
+    settings, training = run.settings, run.settings.training
     if _is_evaluation_due(training, step):
         rate = learning_rate_at(min(step, training.steps - 1), training)
-        loss = evaluate(model, text, training)
+        loss = evaluate(run.model, run.text, training, run.group.size)
         if not math.isfinite(loss):
             raise DivergedError(step, rate)
         found = Evaluation(step=step, loss=loss, train_loss=journal.mean_loss, learning_rate=rate)
         journal = journal.with_evaluation(found)
     if probes.is_due(settings.probes, step, training.steps):
         start = time.perf_counter()
-        measured = probes.measure(settings, model, text, step)
+        measured = probes.measure(settings, run.model, run.text, step)
         journal = journal.with_probes(measured, time.perf_counter() - start)
     return journal
 
@@ -208,19 +269,16 @@ def _is_evaluation_due(training: TrainingSettings, step: int) -> bool:
     return step % training.evaluate_every == 0 or step == training.steps
 
 
-def _begin(settings: RunSettings, text: Text, model: nn.Module) -> Journal:
-    record = RunRecord(
-        settings=settings,
-        corpus_sha256=text.sha256,
-        parameters=sum(entry.numel() for entry in model.parameters()),
+def _new_record(run: _Run) -> RunRecord:
+    return RunRecord(
+        settings=run.settings,
+        corpus_sha256=run.text.sha256,
+        parameters=sum(entry.numel() for entry in run.model.parameters()),
         step=0,
         evaluations=(),
         seconds=0.0,
         probe_seconds=0.0,
-        versions=versions(),
-        device=device_in_words(torch.get_num_threads()),
     )
-    return Journal(record=record)
 
 
 def _require_parts(training: TrainingSettings, group: Group) -> None:

@@ -10,12 +10,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.training.errors import TrainingError
+
+PATIENCE = timedelta(hours=2)
+"""How long a process waits for the others: the first alone takes the looks, which can be long."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,38 @@ class Group:
         dist.broadcast_object_list(box, src=0, device=self.device)
         return box[0]
 
+    def gathered(self, text: str) -> list[str]:
+        """The texts of all processes, in their order."""
+        if self.size == 1:
+            return [text]
+        texts = [""] * self.size
+        dist.all_gather_object(texts, text)
+        return texts
+
+
+def process_count() -> int:
+    """Number of processes that train together: those that ``torchrun`` started, else 1.
+
+    Raises:
+        TrainingError: if the environment names several and lacks what ``torchrun`` sets.
+    """
+    count = _number("WORLD_SIZE", at_least=1) if "WORLD_SIZE" in os.environ else 1
+    if count > 1:
+        _number("RANK", at_least=0)
+        _number("LOCAL_RANK", at_least=0)
+        for name in ("MASTER_ADDR", "MASTER_PORT"):
+            if name not in os.environ:
+                raise _not_torchrun(name)
+    return count
+
 
 def is_first_process() -> bool:
-    """Whether this process is the only one, or the first of those that ``torchrun`` started."""
-    return _process_count() == 1 or int(os.environ["RANK"]) == 0
+    """Whether this process is the only one, or the first of those that ``torchrun`` started.
+
+    Raises:
+        TrainingError: as `process_count`.
+    """
+    return process_count() == 1 or _number("RANK", at_least=0) == 0
 
 
 @contextmanager
@@ -91,24 +124,43 @@ def joined(device: str) -> Iterator[Group]:
         device: ``cpu``, ``cuda`` or ``cuda:N``; with several processes ``cuda`` is one GPU each.
 
     Raises:
-        DomainError: if the device is unknown or not there.
+        DomainError: as `own_device`.
+        TrainingError: as `process_count`.
     """
-    place = require_device(device)
-    size = _process_count()
+    place = own_device(device)
+    size = process_count()
     if size == 1:
         yield Group(0, 1, place)
         return
     if place.type == "cuda":
-        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(place)
     is_mine = not dist.is_initialized()
     if is_mine:
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
+        backend = "nccl" if place.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Group(dist.get_rank(), size, place)
     finally:
         if is_mine:
             dist.destroy_process_group()
+
+
+def own_device(name: str) -> torch.device:
+    """Where this process computes if a run is on a device.
+
+    Args:
+        name: ``cpu``, ``cuda`` or ``cuda:N``; with several processes ``cuda`` is one GPU each.
+
+    Raises:
+        DomainError: if it is unknown or not there, or one GPU is named for several processes.
+        TrainingError: as `process_count`.
+    """
+    device = require_device(name)
+    if device.type == "cpu" or process_count() == 1:
+        return device
+    if device.index is not None:
+        raise DomainError("device", name, "cuda: each of several processes takes a GPU of its own")
+    return require_device(f"cuda:{os.environ['LOCAL_RANK']}")
 
 
 def require_device(name: str) -> torch.device:
@@ -124,7 +176,7 @@ def require_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise DomainError("device", name, "cpu, cuda or cuda:N") from None
-    if device.type not in {"cpu", "cuda"}:
+    if device.type not in {"cpu", "cuda"} or (device.type == "cpu" and device.index is not None):
         raise DomainError("device", name, "cpu, cuda or cuda:N")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
@@ -132,5 +184,18 @@ def require_device(name: str) -> torch.device:
     return device
 
 
-def _process_count() -> int:
-    return int(os.environ.get("WORLD_SIZE", "1"))
+def _number(name: str, at_least: int) -> int:
+    """An integer of the environment that ``torchrun`` sets."""
+    text = os.environ.get(name, "")
+    if not text.isdecimal() or int(text) < at_least:
+        raise _not_torchrun(name)
+    return int(text)
+
+
+def _not_torchrun(name: str) -> TrainingError:
+    given = f"is {os.environ[name]!r}" if name in os.environ else "is not set"
+    size = os.environ.get("WORLD_SIZE")
+    return TrainingError(
+        f"the environment says WORLD_SIZE={size}, but {name} {given}: start several processes with "
+        f"torchrun, and a single one without WORLD_SIZE"
+    )

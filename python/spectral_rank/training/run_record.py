@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -113,6 +114,28 @@ class Probes(_Record):
         )
 
 
+class Environment(_Record):
+    """What computed the steps of a run from one on.
+
+    Attributes:
+        step: optimizer steps done before it.
+        versions: versions of Python and of the libraries.
+        device: the processor, and the GPU if it is on one, of the first process.
+        threads: threads of each process on the processor.
+        processes: number of processes that shared each batch.
+    """
+
+    step: int
+    versions: dict[str, str]
+    device: str
+    threads: int
+    processes: int
+
+
+SCHEMA_VERSION: Literal[2] = 2
+"""Layout of a `RunRecord`; a record of another layout is not read."""
+
+
 class RunRecord(_Record):
     """A training run, finished or under way.
 
@@ -126,11 +149,11 @@ class RunRecord(_Record):
         probes: the measurements.
         seconds: time of training, evaluations and probes included, earlier attempts included.
         probe_seconds: time of the probes in it.
-        versions: versions of Python and of the libraries that computed.
-        device: processor or accelerator.
+        environments: what computed it, in order: one entry, and one more wherever a run that was
+            cut off goes on with other versions, threads or processes or on another device.
     """
 
-    schema_version: int = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     settings: RunSettings
     corpus_sha256: str
     parameters: int
@@ -139,8 +162,7 @@ class RunRecord(_Record):
     probes: Probes = Probes()
     seconds: float
     probe_seconds: float
-    versions: dict[str, str]
-    device: str
+    environments: tuple[Environment, ...] = ()
 
     @property
     def is_finished(self) -> bool:
@@ -151,3 +173,10 @@ class RunRecord(_Record):
     def final_loss(self) -> float:
         """Validation loss at the last look, nats per byte."""
         return self.evaluations[-1].loss
+
+    def computed_by(self, environment: Environment) -> RunRecord:
+        """The record with what computes from now on, if that is not what computed before."""
+        last = self.environments[-1] if self.environments else None
+        if last is not None and last.model_copy(update={"step": environment.step}) == environment:
+            return self
+        return self.model_copy(update={"environments": (*self.environments, environment)})

@@ -3,10 +3,9 @@
 A folder of a run holds its checkpoint until it ends, and then ``model.safetensors`` (the weights
 alone, a low-rank matrix as its factors) and ``record.json``.  Runs that experiments ask for lie in
 the cache folder as ``runs/<key>``.  The key is a hash of all that decides the numbers: the
-settings, the text, the code named in `COMPUTING` without its comments and docstrings, the versions
-of Python and the libraries, the processor or GPU and the number of threads.  Code further away,
-such as the formulas that a probe calls, is not part of it: after a change there, remove the cache
-folder.
+settings, the text, the code named in `COMPUTING` without its comments and docstrings, the layout of
+the record, the versions of Python and the libraries, the processor or GPU and the number of
+threads.  Code further away is not part of it: after a change there, remove the cache folder.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -29,17 +28,19 @@ from spectral_rank.cache import cache_folder
 from spectral_rank.data.text import Text
 from spectral_rank.models.recurrent.language_model import build_model
 from spectral_rank.provenance import device_in_words, versions
+from spectral_rank.spectra.factors import DECLARATION
 from spectral_rank.training.checkpoints import (
+    ADVICE,
     CHECKPOINT_FILE,
     read_tensors,
     require_same_run,
     write_tensors,
 )
-from spectral_rank.training.errors import CheckpointError, TrainingError
+from spectral_rank.training.errors import CheckpointError, DamagedError, TrainingError
 from spectral_rank.training.loop import Trained, check_run, train
-from spectral_rank.training.parallel import is_first_process
+from spectral_rank.training.parallel import joined, own_device, process_count
 from spectral_rank.training.progress import Observer
-from spectral_rank.training.run_record import RunRecord
+from spectral_rank.training.run_record import SCHEMA_VERSION, RunRecord
 from spectral_rank.training.run_settings import RunSettings
 
 MODEL_FILE = "model.safetensors"
@@ -47,7 +48,11 @@ RECORD_FILE = "record.json"
 
 COMPUTING = (
     "data/text.py",
+    "formulas/conditioning.py",
+    "formulas/effective_rank.py",
     "models/recurrent/*.py",
+    "spectra/effective_rank.py",
+    "spectra/jacobian.py",
     "training/loop.py",
     "training/loss.py",
     "training/optimizer.py",
@@ -66,20 +71,33 @@ def trained(settings: RunSettings, device: str | None = None) -> Trained:
     """The network of these settings: from the cache if it was trained here, else trained now.
 
     Killed, it goes on at the next call.  Processes that ask for the same run at the same time wait
-    for the one that trains it.
+    for the one that trains it.  What is damaged in the cache is removed and trained again.
 
     Args:
         settings: everything that decides the numbers.
-        device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU if there is one.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; by default a GPU for ``bf16``, which needs one, and
+            else the processor, whether or not there is a GPU.
 
     Raises:
+        TrainingError: if it is called in one of several processes that ``torchrun`` started.
         DomainError, CheckpointError, DivergedError, MissingPackageError: as
             `spectral_rank.training.loop.train`.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if process_count() > 1:
+        message = "an experiment trains each network in one process: start it without torchrun"
+        raise TrainingError(message)
+    if device is None:
+        is_for_gpu = settings.training.precision == "bf16" and torch.cuda.is_available()
+        device = "cuda" if is_for_gpu else "cpu"
     text = check_run(settings, device)
     folder = cache_folder() / "runs" / run_key(settings, text, device)
-    return _trained_in(folder, settings, text, device, None, wait=True)
+    with _locked(folder, wait=True):
+        try:
+            return _found_or_trained(folder, settings, text, device, None)
+        except DamagedError:
+            for name in (RECORD_FILE, MODEL_FILE, CHECKPOINT_FILE):
+                (folder / name).unlink(missing_ok=True)
+            return _found_or_trained(folder, settings, text, device, None)
 
 
 def trained_in(
@@ -95,11 +113,17 @@ def trained_in(
 
     Raises:
         BusyError: if another process trains there.
-        CheckpointError: if the folder holds another run or another model, or cannot be written.
-        DomainError, DivergedError, MissingPackageError: as `spectral_rank.training.loop.train`.
+        CheckpointError: if the folder holds another run or another model, is damaged, cannot be
+            written, or is not the same for all processes.
+        DomainError, DivergedError, MissingPackageError, TrainingError: as
+            `spectral_rank.training.loop.train`.
     """
     text = check_run(settings, device)
-    return _trained_in(folder, settings, text, device, observer, wait=False)
+    with (
+        joined(device) as group,
+        _locked(folder, wait=False) if group.is_first else nullcontext(),
+    ):
+        return _found_or_trained(folder, settings, text, device, observer)
 
 
 def run_key(settings: RunSettings, text: Text, device: str) -> str:
@@ -108,15 +132,16 @@ def run_key(settings: RunSettings, text: Text, device: str) -> str:
     Args:
         settings: everything that decides the numbers, but for the content of the text.
         text: the text.
-        device: where it is trained.
+        device: where it is trained, by one process: ``cpu``, or ``cuda`` or ``cuda:N`` that is
+            there.
     """
     parts = [
         settings.digest(),
         text.sha256,
         code_hash(),
+        SCHEMA_VERSION,
         versions(),
-        device.partition(":")[0],
-        device_in_words(torch.get_num_threads()),
+        device_in_words(torch.get_num_threads(), device),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -154,24 +179,26 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _trained_in(
-    folder: Path,
-    settings: RunSettings,
-    text: Text,
-    device: str,
-    observer: Observer | None,
-    *,
-    wait: bool,
+def _found_or_trained(
+    folder: Path, settings: RunSettings, text: Text, device: str, observer: Observer | None
 ) -> Trained:
-    if not is_first_process():
-        return _finished(folder, settings, text, device) or train(settings, folder, device=device)
-    with _locked(folder, wait=wait):
-        _remove_leftovers(folder)
+    """The run of a folder that the first process has locked, finished there or trained now."""
+    with joined(device) as group:
+        if group.is_first:
+            _remove_leftovers(folder)
         finished = _finished(folder, settings, text, device)
+        # Who finds a finished run would leave the others waiting for it.
+        if len(set(group.gathered(str(finished is None)))) > 1:
+            message = f"{folder}: a finished run is there for some of the processes only"
+            raise CheckpointError(message)
         if finished is not None:
+            if group.is_first:
+                # A process killed at the very end has not come to remove it.
+                (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
             return finished
         found = train(settings, folder, device=device, observer=observer)
-        _store(folder, found)
+        if group.is_first:
+            _store(folder, found)
         return found
 
 
@@ -180,28 +207,27 @@ def _finished(folder: Path, settings: RunSettings, text: Text, device: str) -> T
     path, weights = folder / RECORD_FILE, folder / MODEL_FILE
     if not path.exists():
         if weights.exists() and not (folder / CHECKPOINT_FILE).exists():
-            message = f"{weights}: a model without its {RECORD_FILE}: choose another folder"
-            raise CheckpointError(message)
+            raise DamagedError(f"{weights}: a model without its {RECORD_FILE}; {ADVICE}")
         return None
     try:
         record = RunRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
-        message = f"{path}: not the record of a run: choose another folder"
-        raise CheckpointError(message) from None
+        message = f"{path}: not the record of a run of this version of the program; {ADVICE}"
+        raise DamagedError(message) from None
     require_same_run(path, record, settings, text.sha256)
     dtype = torch.float64 if settings.training.precision == "float64" else torch.float32
     model = build_model(settings.model, settings.seed, dtype)
     tensors = read_tensors(weights)
     expected = {name: value.shape for name, value in model.state_dict().items()}
     if {name: value.shape for name, value in tensors.items()} != expected:
-        raise CheckpointError(f"{weights}: holds another model than {path} says")
+        raise DamagedError(f"{weights}: holds another model than {path} says; {ADVICE}")
     model.load_state_dict(tensors)
-    return Trained(model.to(device).eval(), record)
+    return Trained(model.to(own_device(device)).eval(), record)
 
 
 def _store(folder: Path, found: Trained) -> None:
     """Keep the weights and the record, in this order: with the record the run has ended."""
-    words = {"settings": found.record.settings.model_dump_json()}
+    words = {"settings": found.record.settings.model_dump_json(), **DECLARATION}
     write_tensors(folder / MODEL_FILE, found.model.state_dict(), words)
     try:
         write_atomically(folder / RECORD_FILE, found.record.model_dump_json(indent=1) + "\n")
