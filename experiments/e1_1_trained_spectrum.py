@@ -12,7 +12,8 @@ start and at the end every law of ``spectral_rank.spectra`` is fitted to the sin
 every matrix, of the products ``U V`` in E5.  The exponent is that of the power law *forced*
 through the spectrum, which exists whatever the law; which law explains each matrix is counted
 beside it, and an exponent of noise is not a law.  The rule takes the exponents by themselves, as
-the plan does; 1.2 asks whether they mean anything.
+the plan does; 1.2 asks whether they mean anything.  The interval is that of the mean exponent over
+seeds, of the mean over layers: single networks and layers spread wider.
 
 Entries start independent, so ``W_h`` starts as noise, through which a power law of exponent about
 0.3 can be forced; what training did is the difference from that.
@@ -75,7 +76,8 @@ RULE = (
     "Decided on the recurrent matrices: W_h of the dense Elman network and U_h V_h of E5, the mean "
     "over layers of the exponent of the power law forced through the trained singular values. "
     "Confirmed if the 95 % intervals over seeds of both lie in [1.2, 1.5]; refuted if one of them "
-    "has no point in common with it; undecided otherwise."
+    "has no point in common with it; undecided otherwise. The intervals are not corrected for "
+    "there being two, so one of two 95 % intervals refutes."
 )
 THEOREMS = ("rank_formula", "optimalRank_bounds", "captureRank_le_iff_exists_approximation")
 
@@ -215,9 +217,10 @@ def _recurrent_verdicts(runs: list[dict[str, Any]]) -> str:
 
 
 def instances(result: ExperimentResult) -> list[InstanceRequest]:
-    """Exponent over seeds and the first seed's spectrum of both recurrent matrices.
+    """Mean exponent over seeds and the first seed's spectrum of both recurrent matrices.
 
-    An interval that reaches below 0 is cut there: a nonincreasing spectrum has no such exponent.
+    An interval that reaches below 0 is cut there, and its text says so: a nonincreasing spectrum
+    has no such exponent.
     """
     settings = Settings.model_validate(result.config)
     rank = rank_of(settings.ratio, settings.width)
@@ -236,11 +239,13 @@ def _request(
     )
     measured = None
     if found is not None and found.high > 0:
+        cut = ", cut at 0" if found.low < 0 else ""
         measured = MeasuredExponent(
             max(0.0, found.low),
             found.high,
-            f"95 % interval over {found.count} seeds of the exponent of a power law forced through "
-            f"the singular values of {about}; what explains them: {_recurrent_verdicts(runs)}",
+            f"95 % interval{cut} of the mean exponent, over {found.count} seeds and in each over "
+            f"the layers, of a power law forced through the singular values of {about}; single "
+            f"networks spread wider; what explains them: {_recurrent_verdicts(runs)}",
         )
     values = runs[0]["trained"][0]["spectrum"]
     spectrum = None

@@ -15,6 +15,9 @@ squares in logarithms over the first half, have to differ as well.  The differen
 is reported beside it: slopes below 1 change the spectrum of noise, too.  The leading Lyapunov
 exponents of the product of Jacobians along the text say what the steps do together.
 
+Nothing bounds the states of the linear network, so it may diverge.  A control that diverged is
+reported as such and the verdict, which does not need it, is given without it.
+
 A difference within +-0.05 is no change: it moves the rank that the formula (`rank_formula`)
 predicts at 1.35 by about a tenth of itself.  An interval that excludes 0 and lies within +-0.05
 is therefore a refutation.
@@ -64,6 +67,7 @@ from spectral_rank.experiments.record import (
 )
 from spectral_rank.figures.palette import BLUE, GREEN, GREY, ORANGE
 from spectral_rank.models.recurrent.settings import Kind
+from spectral_rank.training.errors import DivergedError
 from spectral_rank.training.run_record import RunRecord
 from spectral_rank.training.run_settings import RunSettings
 from spectral_rank.training.run_store import trained
@@ -78,9 +82,10 @@ RULE = (
     "the difference over seeds excludes 0 and does not lie within [-0.05, 0.05], and the interval "
     "of the difference of the slopes over the first half of the ranks lies on the same side of 0; "
     "refuted if for both the interval of the difference lies within [-0.05, 0.05]; undecided "
-    "otherwise. The linear recurrence is a control, where the difference must vanish."
+    "otherwise. The linear recurrence is a control, where the difference must vanish; it does not "
+    "decide, and one that diverges is left out and counted."
 )
-THEOREMS = ("rank_formula", "bottleneck_determines_future")
+THEOREMS = ("rank_formula",)
 
 NEGLIGIBLE = 0.05
 HALF = 0.5
@@ -111,9 +116,15 @@ def run_of(config: Settings, cell: Cell) -> RunSettings:
 def run_cell(config: Settings, cell: Cell) -> dict[str, Any]:
     """For each layer the spectra of ``W_h`` and of the Jacobian, their exponents, and growth.
 
-    At the end, and at the start.
+    At the end, and at the start.  Of a control that diverged only that it did; another network that
+    diverges is an error.
     """
-    record = trained(run_of(config, cell)).record
+    try:
+        record = trained(run_of(config, cell)).record
+    except DivergedError:
+        if cell["kind"] in TRAINED_NETWORKS:
+            raise
+        return cell | {"diverged": True}
     return cell | {"layers": _layers(record, record.step), "start": _layers(record, 0)}
 
 
@@ -173,7 +184,7 @@ def _exponent(run: dict[str, Any], name: str) -> float | None:
 
 def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     """Differences of exponents, the exponents, Lyapunov exponents, and the verdict of the rule."""
-    runs = {kind: [m for m in measurements if m["kind"] == kind] for kind in NETWORKS}
+    runs = {kind: finished(measurements, kind) for kind in NETWORKS}
     found: dict[str, Interval | None] = {}
     for kind, network in NETWORKS.items():
         differences = [difference(run["layers"]) for run in runs[kind]]
@@ -199,7 +210,19 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         )
         for kind in TRAINED_NETWORKS
     ]
-    return Analysis(numbers=numbers, verdict=decide(deciding), reason=_words(found, runs))
+    reason = _words(found, runs) + _diverged_in_words(measurements)
+    return Analysis(numbers=numbers, verdict=decide(deciding), reason=reason)
+
+
+def finished(measurements: list[dict[str, Any]], kind: Kind) -> list[dict[str, Any]]:
+    """The networks of a kind that did not diverge."""
+    return [m for m in measurements if m["kind"] == kind and not m.get("diverged")]
+
+
+def _diverged_in_words(measurements: list[dict[str, Any]]) -> str:
+    count = sum(m.get("diverged", False) for m in measurements)
+    seeds = sum(m["kind"] not in TRAINED_NETWORKS for m in measurements)
+    return f" {count} of {seeds} linear controls diverged." if count else ""
 
 
 def _mean_over_layers(run: dict[str, Any], quantity: Any) -> float | None:
@@ -251,7 +274,7 @@ def _words(found: dict[str, Interval | None], runs: dict[Kind, list[dict[str, An
 
 def _shown(interval: Interval | None) -> str:
     if interval is None:
-        return "too few singular values"
+        return "too few networks with an exponent"
     return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
@@ -260,9 +283,13 @@ def draw(result: ExperimentResult, path: Path) -> None:
     figure = Figure(figsize=(13.0, 3.9), layout="constrained")
     *panels, right = figure.subplots(1, 4)
     for axes, kind in zip(panels, NETWORKS, strict=True):
-        _draw_spectra(axes, [m for m in result.measurements if m["kind"] == kind], COLOURS[kind])
-        axes.set_title(NETWORKS[kind])
-        axes.legend(frameon=False, fontsize=8)
+        runs = finished(result.measurements, kind)
+        axes.set_title(NETWORKS[kind] if runs else f"{NETWORKS[kind]}: diverged")
+        if runs:
+            _draw_spectra(axes, runs, COLOURS[kind])
+            axes.legend(frameon=False, fontsize=8)
+        else:
+            axes.set(xticks=(), yticks=())
     panels[0].set_ylabel("singular value")
     _draw_differences(right, result)
     for axes in (*panels, right):
@@ -311,7 +338,7 @@ def _draw_differences(axes: Axes, result: ExperimentResult) -> None:
             ends = ([interval.value - interval.low], [interval.high - interval.value])
             axes.errorbar(interval.value, place, xerr=ends, fmt="o", color=COLOURS[kind], capsize=3)
     axes.set_yticks(range(len(NETWORKS)), list(NETWORKS.values()))
-    axes.invert_yaxis()
+    axes.set_ylim(len(NETWORKS) - 0.5, -0.5)
     axes.set(
         xlabel="change of the exponent\n95 % interval over seeds", title="Jacobian against $W_h$"
     )

@@ -21,8 +21,10 @@ rank, and the plan compares its exponent with one in ``N``; so the exponents in 
 parameters of the recurrence alone (embedding and readout grow like the width, the recurrence like
 its square) are reported as well, and do not decide.
 
-Decision rule. As in ``RULE``.  The demand of a factor 4 keeps an interval that contains everything
-from confirming anything.
+Decision rule. As in ``RULE``.  Beta and alpha of a seed come from the same networks, so they are
+compared within the seed, and the interval is that of their ratio over seeds.  The demand of a
+factor 4 keeps an interval that contains everything from confirming anything.  Where alpha is not
+above 1/2 the theory has no law, and agreement with ``1 / (2 alpha)`` has no rival to win against.
 
 Figure. Loss against the number of parameters with the law of each seed, and the best laws of both
 candidate exponents.
@@ -39,7 +41,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from spectral_rank.experiments.bounded import Bounded, exponentiated, known, over_seeds
+from spectral_rank.experiments.bounded import (
+    Bounded,
+    exponentiated,
+    in_words,
+    known,
+    over_seeds,
+)
 from spectral_rank.experiments.exponents import (
     forced_exponent,
     interval_over_seeds,
@@ -66,12 +74,15 @@ QUESTION = "Does alpha set the scaling exponent?"
 PREDICTION = "The loss falls like N^(-1/(2 alpha)) to its limit."
 RULE = (
     "The law L_inf + c N^(-beta) with L_inf, c >= 0 is fitted to the final validation losses of "
-    "each seed by least squares, N the number of trained parameters. Alpha is the exponent of the "
-    "power law forced through the trained W_h, the mean over the wider networks; 1/(2 alpha) and "
-    "2 alpha - 1 are means over seeds. Refuted if the 95 % interval of beta over seeds (of its "
-    "logarithm; open if the losses of a seed name no exponent) excludes 1/(2 alpha). Confirmed if "
-    "it contains 1/(2 alpha), excludes 2 alpha - 1 and spans less than a factor 4. Undecided "
-    "otherwise, so if it contains both."
+    "each seed by least squares, N the number of trained parameters. Alpha of a seed is the "
+    "exponent of the power law forced through the trained W_h, the mean over the networks of width "
+    "128 and more (256 in the profile gpu). Beta is divided by 1/(2 alpha) of the same seed; the "
+    "95 % interval of that ratio over seeds is one of its logarithm, open if the losses of a seed "
+    "name no exponent. Refuted if it excludes 1. Confirmed if it contains 1, it and the interval "
+    "of beta span less than a factor 4 each, and the rival 2 alpha - 1 is out: the interval of "
+    "alpha and every alpha lie above 1/2 and the interval of beta over 2 alpha - 1 excludes 1. "
+    "Where the interval of alpha lies at or below 1/2 there is no rival, and confirmed says no "
+    "more than that beta agrees with 1/(2 alpha). Undecided otherwise."
 )
 THEOREMS = ("tailEnergy_scaling",)
 
@@ -82,8 +93,12 @@ WIDTHS: dict[Profile, tuple[tuple[int, ...], int]] = {
 }
 """Widths of a profile, and the least at which the exponent of ``W_h`` is measured."""
 WIDEST = 4.0
+SLOWEST = 0.5
+"""Exponent of a spectrum up to which the energy beyond a rank does not fall to 0."""
 BETA = "beta in the number of parameters"
+ALPHA = "forced exponent alpha of W_h"
 SPECULATED, THEORY = "1 / (2 alpha)", "2 alpha - 1"
+OVER_SPECULATED, OVER_THEORY = f"beta over {SPECULATED}", f"beta over {THEORY}"
 SIZES = {
     BETA: "parameters",
     "beta in the parameters of the recurrence": "recurrent_parameters",
@@ -148,9 +163,9 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         for name, found in laws.items()
     }
     alphas = [mean_or_none(run["alpha"] for run in runs) for runs in seeds]
-    candidates = _candidates(alphas)
     deciding = laws[BETA]
-    numbers = {BETA: betas[BETA]} | candidates
+    ratios = over_candidates([log_exponent(law) for law in deciding], alphas)
+    numbers = {BETA: betas[BETA]} | ratios | _candidates(alphas)
     numbers["L_inf, nats per byte"] = mean_interval([law.floor for law in deciding])
     numbers["share of variance that the law explains"] = mean_interval(
         [law.r_squared for law in deciding]
@@ -159,8 +174,7 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     for width in config.widths:
         losses = [m["loss"] for m in measurements if m["width"] == width]
         numbers[f"loss, width {width}"] = mean_interval(losses)
-    verdict = decide(numbers[BETA], numbers.get(SPECULATED), numbers.get(THEORY))
-    return Analysis(numbers=numbers, verdict=verdict, reason=_words(numbers, deciding))
+    return Analysis(numbers=numbers, verdict=decide(numbers), reason=_words(numbers, deciding))
 
 
 def law_of(runs: list[dict[str, Any]], size: str) -> ScalingLaw:
@@ -174,12 +188,40 @@ def log_exponent(law: ScalingLaw) -> Bounded:
     return known(value) if law.is_determined else Bounded(value, -math.inf, math.inf)
 
 
+def over_candidates(log_betas: list[Bounded], alphas: list[float | None]) -> dict[str, Interval]:
+    """Beta over each candidate, paired by seed; one that is missing or not above 0 has no ratio.
+
+    Args:
+        log_betas: logarithm of beta of each seed.
+        alphas: exponent of the spectra of each seed.
+    """
+    known_alphas = [alpha for alpha in alphas if alpha is not None]
+    if len(known_alphas) < len(alphas):
+        return {}
+    candidates = {
+        OVER_SPECULATED: [1 / (2 * a) if a > 0 else 0.0 for a in known_alphas],
+        OVER_THEORY: [2 * a - 1 for a in known_alphas],
+    }
+    return {
+        name: exponentiated(
+            over_seeds(
+                [
+                    beta.mapped(lambda x, c=value: x - math.log(c))  # type: ignore[misc]
+                    for beta, value in zip(log_betas, values, strict=True)
+                ]
+            )
+        )
+        for name, values in candidates.items()
+        if min(values) > 0
+    }
+
+
 def _candidates(alphas: list[float | None]) -> dict[str, Interval]:
     """What the exponents of the spectra predict; nothing where there are none."""
     alpha = interval_over_seeds(alphas)
     if alpha is None:
         return {}
-    found = {"forced exponent alpha of W_h": alpha}
+    found = {ALPHA: alpha}
     positive = [a for a in alphas if a is not None and a > 0]
     speculated = interval_over_seeds(1 / (2 * a) for a in positive)
     theory = interval_over_seeds(None if a is None else 2 * a - 1 for a in alphas)
@@ -187,40 +229,52 @@ def _candidates(alphas: list[float | None]) -> dict[str, Interval]:
     return found | ({THEORY: theory} if theory else {})
 
 
-def decide(beta: Interval, speculated: Interval | None, theory: Interval | None) -> Verdict:
+def decide(numbers: dict[str, Interval]) -> Verdict:
     """The rule; without an exponent of the spectra there is nothing to decide."""
-    if speculated is None or theory is None:
+    if OVER_SPECULATED not in numbers:
         return Verdict.UNDECIDED
-    if not _contains(beta, speculated.value):
+    ratio = numbers[OVER_SPECULATED]
+    if not _contains_one(ratio):
         return Verdict.REFUTED
-    informative = beta.high < WIDEST * beta.low
-    if informative and not _contains(beta, theory.value):
-        return Verdict.CONFIRMED
-    return Verdict.UNDECIDED
+    informative = all(found.high < WIDEST * found.low for found in (numbers[BETA], ratio))
+    return Verdict.CONFIRMED if informative and _rival_is_out(numbers) else Verdict.UNDECIDED
 
 
-def _contains(interval: Interval, value: float) -> bool:
-    return interval.low <= value <= interval.high
+def _rival_is_out(numbers: dict[str, Interval]) -> bool:
+    if _has_no_rival(numbers):
+        return True
+    above = numbers[ALPHA].low > SLOWEST and OVER_THEORY in numbers
+    return above and not _contains_one(numbers[OVER_THEORY])
+
+
+def _has_no_rival(numbers: dict[str, Interval]) -> bool:
+    return numbers[ALPHA].high <= SLOWEST
+
+
+def _contains_one(ratio: Interval) -> bool:
+    return ratio.low <= 1 <= ratio.high
 
 
 def _words(numbers: dict[str, Interval], laws: list[ScalingLaw]) -> str:
-    beta = numbers[BETA]
-    parts = [f"beta is {_shown(beta)}"]
+    parts = [f"beta is {in_words(numbers[BETA], 0.0)}"]
     unnamed = sum(not law.is_determined for law in laws)
     if unnamed:
         parts.append(f"the losses of {unnamed} of {len(laws)} seeds name no exponent")
-    if SPECULATED not in numbers or THEORY not in numbers:
+    if OVER_SPECULATED not in numbers:
         return "; ".join([*parts, "W_h has no exponent to compare it with"]) + "."
-    for name in (SPECULATED, THEORY):
-        inside = "inside" if _contains(beta, numbers[name].value) else "outside"
-        parts.append(f"{name} is {_shown(numbers[name])}, its mean {inside} the interval of beta")
-    if numbers[THEORY].value <= 0:
-        parts.append("alpha is not above 1/2, so the theory's law does not apply")
+    parts.append(f"alpha is {in_words(numbers[ALPHA])}")
+    for name in (OVER_SPECULATED, OVER_THEORY):
+        if name in numbers:
+            inside = "contains" if _contains_one(numbers[name]) else "excludes"
+            parts.append(f"{name} is {in_words(numbers[name], 0.0)}, which {inside} 1")
+    if _has_no_rival(numbers):
+        parts.append(
+            "alpha is not above 1/2, so the theory has no law here, and no more is tested than "
+            f"whether beta agrees with {SPECULATED}"
+        )
+    elif numbers[ALPHA].low <= SLOWEST or OVER_THEORY not in numbers:
+        parts.append("whether alpha is above 1/2, so that the theory has a law, is open")
     return "; ".join(parts) + "."
-
-
-def _shown(interval: Interval) -> str:
-    return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
 
 
 def draw(result: ExperimentResult, path: Path) -> None:
@@ -243,7 +297,7 @@ def draw(result: ExperimentResult, path: Path) -> None:
 
 
 def _draw_laws(axes: Axes, seeds: list[list[dict[str, Any]]], beta: Interval) -> None:
-    label = f"fitted law, beta {_shown(beta)}"
+    label = f"fitted law, beta {in_words(beta, 0.0)}"
     for runs in seeds:
         N = np.array([run["parameters"] for run in runs])
         first = runs is seeds[0]

@@ -16,12 +16,19 @@ taken as autocorrelated.  The gain over the straight line is reported beside it.
 ratio decides; the other quantities are reported.  Of several change points of a run the main one,
 where the slope changes most, is compared between seeds.
 
+What cannot be seen.  Snapshots are taken at equal intervals, and a piece of a broken line needs
+four of them: no change before the fourth snapshot (step 40 in the profile cpu, 2000 in gpu) or
+after the fourth last of those that are analysed can be found.  A main change at the first or last
+place where one may be found is only bounded, because it may be further out, and the interval over
+seeds is open on that side.
+
 What the optimizer does is not steady either: the learning rate rises over the first 5 % of the
 steps and falls along a cosine afterwards.  A change point at the end of the warm-up would be the
 schedule's; its place over the end of the warm-up is reported.
 
-Settings changed after a trial run of 300 steps, before the run that is reported: twice as many
-snapshots, because ``W_h`` changes most within tens of steps.
+Settings changed before the run that is reported.  Snapshots every 20 steps in place of 40, after a
+trial run of 300 steps in which ``W_h`` changed most within tens of steps; then every 10, after a
+review, because a change before the fourth snapshot cannot be found.
 
 Decision rule. As in ``RULE``.
 
@@ -39,6 +46,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from spectral_rank.experiments.bounded import exponentiated, is_open, over_seeds
 from spectral_rank.experiments.change_points import (
     FEWEST,
     ChangePoints,
@@ -83,9 +91,12 @@ PREDICTION = "In phases."
 RULE = (
     "A run has phases if a broken line with 1 to 3 change points explains the participation ratio "
     "of W_h against the log step better, by a BIC of at least 10, than every smooth curve (a "
-    "polynomial with at most as many parameters). Confirmed if, for the dense Elman network and "
-    "for E5, every seed has phases and the 95 % interval over seeds of the step of the main change "
-    "point spans at most a factor 4; refuted if no seed of either has phases; undecided otherwise."
+    "polynomial with at most as many parameters). No phases means none after the fourth snapshot "
+    "(step 40 in the profile cpu), the first place at which a change can be found. Confirmed if, "
+    "for the dense Elman network and for E5, every seed has phases and the 95 % interval over "
+    "seeds of the step of the main change point (open where it is at the first or last place at "
+    "which it can be found) spans at most a factor 4; refuted if no seed of either has phases; "
+    "undecided otherwise."
 )
 THEOREMS = ("participationRatio_le", "stableRank_le_participationRatio")
 
@@ -201,10 +212,8 @@ def _all_changes(runs: list[dict[str, Any]], quantity: str) -> list[ChangePoints
 
 
 def location(found: list[ChangePoints]) -> Interval:
-    """The geometric mean over seeds of the main change point, in steps."""
-    logs = mean_interval([math.log(change.main) for change in found])
-    ends = {name: math.exp(getattr(logs, name)) for name in ("value", "low", "high")}
-    return logs.model_copy(update=ends)
+    """The geometric mean over seeds of the main change point, in steps; open where a bound is."""
+    return exponentiated(over_seeds([change.log_main for change in found]))
 
 
 def decide(found: dict[Kind, list[ChangePoints]]) -> Verdict:
@@ -237,9 +246,9 @@ def _others(
     numbers = {}
     matrix = matrix_label(kind, "W_h")
     warmup = math.log(runs[0]["warmup"])
-    after = [math.log(change.main) - warmup for change in found[DECIDING]]
+    after = [change.log_main.mapped(lambda log: log - warmup) for change in found[DECIDING]]
     name = f"log of the main change's step over the end of the warm-up, {matrix}"
-    numbers[name] = mean_interval(after)
+    numbers[name] = over_seeds(after)
     for quantity, words in QUANTITIES.items():
         seeds = found[quantity]
         if len(seeds) < 2:
@@ -256,17 +265,30 @@ def _others(
 def _words(found: dict[Kind, list[ChangePoints]]) -> str:
     parts = []
     for kind, seeds in found.items():
-        where = location(seeds)
         phases = sum(change.gain >= EVIDENCE for change in seeds)
         gains = ", ".join(f"{change.gain:.0f}" for change in seeds)
         over_line = ", ".join(f"{change.gain_over_line:.0f}" for change in seeds)
         parts.append(
             f"{matrix_label(kind, 'W_h')}: {phases} of {len(seeds)} seeds have phases (BIC that "
             f"broken lines gain over smooth curves: {gains}, over a straight line: {over_line}); "
-            f"the main change of the participation ratio is at step "
-            f"{where.value:.0f} [{where.low:.0f}, {where.high:.0f}]"
+            f"the main change of the participation ratio is {_place_in_words(seeds)}"
         )
+    first, last = next(iter(found.values()))[0].searched
+    if not any(change.gain >= EVIDENCE for seeds in found.values() for change in seeds):
+        parts.append(f"No phases after step {first:.0f}; earlier ones cannot be seen")
+    else:
+        parts.append(f"Changes before step {first:.0f} or after step {last:.0f} cannot be seen")
     return f"{'. '.join(parts)}."
+
+
+def _place_in_words(seeds: list[ChangePoints]) -> str:
+    where = location(seeds)
+    words = f"at step {where.value:.0f} [{where.low:.0f}, {where.high:.0f}]"
+    if is_open(where, 0.0):
+        words = f"at step {where.low:.0f} or later" if where.low > 0 else "not located"
+        words = f"at step {where.high:.0f} or earlier" if where.high < math.inf else words
+    bounds = sum(not change.log_main.is_known for change in seeds)
+    return f"{words} (only bounded in {bounds} of {len(seeds)} seeds)" if bounds else words
 
 
 def draw(result: ExperimentResult, path: Path) -> None:

@@ -3,16 +3,22 @@
 Question. Does a recurrent matrix of lower rank, being better conditioned, have better gradients?
 
 Prediction. Lower rank, better gradient flow: the signal-to-noise ratio of the gradient falls as the
-condition number ``kappa_r = s_1 / s_r`` of ``W_h`` at its rank rises.  The theorems behind it
-(`contraction_mono`, `gdIterate_powerLaw_mono`, `gdIterate_powerLaw_steps`) are about gradient
-descent on a quadratic whose curvatures are the squares of a power law; they say that fewer
-directions contract faster, not that a network's gradient has less noise.
+condition number ``kappa_r = s_1 / s_r`` of ``W_h`` at its rank rises.
 
-Design. The networks of 1.3: eight ratios of rank to width with ``W_h`` and ``W_x`` or ``W_h`` alone
-of low rank, and the dense network, all trained alike.  Signal to noise is that of the whole
-gradient on independent batches (`spectral_rank.training.gradient_probe`), the mean over the probes
-of the second half of training; kappa is that of ``W_h`` at the same probes, its geometric mean over
-them and over layers.  A dense ``W_h`` has the rank of its width.
+What the theorems say.  All are about gradient descent on a quadratic whose curvatures are the
+squares of a power law cut off at rank ``r``, each rank at the best constant learning rate of its
+own.  The best contraction factor of a step, ``(r^(2 alpha) - 1) / (r^(2 alpha) + 1)``, does not
+fall as the rank grows (`contraction_mono`); nor does the bound on the squared error after ``k``
+steps that it gives, its power ``2 k`` (`gdIterate_powerLaw_mono`: the bounds are ordered, not the
+errors); and a number of steps that suffices for an accuracy grows with ``r^(2 alpha)``
+(`gdIterate_powerLaw_steps`).  None speaks of a network, of one rate for all ranks, or of noise in
+the gradient: the plan's step from them to signal to noise is what is tested.
+
+Design. The networks of 1.3: ratios of rank to width up to 1 with ``W_h`` and ``W_x`` or ``W_h``
+alone as products ``U V``, and the dense network, all trained alike.  Signal to noise is that of the
+whole gradient on independent batches (`spectral_rank.training.gradient_probe`), the mean over the
+probes of the second half of training; kappa is that of ``W_h`` at the same probes, its geometric
+mean over them and over layers.  A dense ``W_h`` has the rank of its width.
 
 Convergence.  For each seed a level of the validation loss is set that every network reaches: nine
 tenths of the way from the mean loss at the start down to the highest of the final losses.  Speed is
@@ -22,7 +28,11 @@ not decide.
 Confounders.  A network that has learnt more has a smaller gradient, so its signal to noise is lower
 whatever its conditioning.  So the correlation that is left at equal loss is reported (partial,
 given the mean validation loss of the same half of training), as are the correlations with the rank
-itself and within each family.  One learning rate serves all networks; 4.3 asks if that is fair.
+itself and within each family.  Signal to noise is that of the gradient in the parameters, so it
+depends on how a matrix is written: of the same ``W`` it is another in ``U`` and ``V`` than in the
+entries.  The dense network alone is written in entries, so the correlation is reported without it,
+too: the products of full rank, ratio 1, stand at its end then.  One learning rate serves all
+networks; 4.3 asks if that is fair.
 
 Decision rule. As in ``RULE``.
 
@@ -52,7 +62,6 @@ from spectral_rank.experiments.rank_sweep import (
     SweepSettings,
     chosen,
     sweep_cells,
-    sweep_of,
     sweep_run,
 )
 from spectral_rank.experiments.record import (
@@ -90,6 +99,7 @@ LEVEL = 0.9
 
 SNR_KAPPA = "rank correlation of signal to noise with kappa"
 AT_EQUAL_LOSS = f"{SNR_KAPPA}, at equal loss"
+FACTORED = f"{SNR_KAPPA}, without the dense network"
 STEPS_KAPPA = "rank correlation of steps to a common loss with kappa"
 Runs = list[dict[str, Any]]
 
@@ -165,9 +175,12 @@ def _mean(values: list[float]) -> float:
 def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     """The correlations and the verdict of the rule."""
     seeds = by_seed(config, measurements)
+    factored = [[run for run in runs if run["family"] != "dense"] for runs in seeds]
     named: dict[str, Interval | None] = {
         SNR_KAPPA: correlation(seeds, snr, kappa),
+        FACTORED: correlation(factored, snr, kappa),
         AT_EQUAL_LOSS: correlation(seeds, snr, kappa, late_loss),
+        f"{AT_EQUAL_LOSS}, without the dense network": correlation(factored, snr, kappa, late_loss),
         "rank correlation of signal to noise with rank": correlation(seeds, snr, rank),
         STEPS_KAPPA: correlation(seeds, convergence_steps, kappa),
         "rank correlation of steps to a common loss with rank": correlation(
@@ -179,7 +192,7 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         ),
     }
     for family, words in FAMILIES.items():
-        sweeps = [sweep_of(runs, family) for runs in seeds]
+        sweeps = [[run for run in runs if run["family"] in (family, "dense")] for runs in seeds]
         named[f"{SNR_KAPPA}, {words}"] = correlation(sweeps, snr, kappa)
         named[f"{STEPS_KAPPA}, {words}"] = correlation(sweeps, convergence_steps, kappa)
     numbers = {name: interval for name, interval in named.items() if interval is not None}
@@ -289,7 +302,7 @@ def decide(found: Interval | None) -> Verdict:
 def _words(numbers: dict[str, Interval]) -> str:
     parts = [
         f"{name}: {_shown(numbers[name])}"
-        for name in (SNR_KAPPA, AT_EQUAL_LOSS, STEPS_KAPPA)
+        for name in (SNR_KAPPA, FACTORED, AT_EQUAL_LOSS, STEPS_KAPPA)
         if name in numbers
     ]
     words = "; ".join(parts) or "no correlation can be computed"

@@ -30,6 +30,8 @@ def test_a_bend_is_found_where_it_is(place: float, change: float, seed: int) -> 
     assert found.gain_over_line >= found.gain
     assert found.main == pytest.approx(place, rel=0.3)
     assert found.main in found.locations
+    assert found.log_main.is_known
+    assert found.log_main.value == pytest.approx(np.log(found.main))
     assert found.slopes[0] == pytest.approx(-1, abs=0.3)
     np.testing.assert_allclose(found.fitted, curve, rtol=0, atol=0.1)
 
@@ -79,6 +81,32 @@ def test_a_constant_has_none_and_few_snapshots_are_enough_for_one() -> None:
     found = change_points(few, np.maximum(0, np.log(few / 10)))
     assert len(found.locations) == 1
     assert found.main == pytest.approx(10, rel=0.15)
+
+
+@pytest.mark.parametrize("persistence", [0.0, 0.4])
+def test_a_bend_too_near_an_end_is_only_bounded(persistence: float) -> None:
+    first, last = STEPS[3], STEPS[-4]
+    for early in (20.5, 22.0, 26.0):
+        curve = 3 * np.minimum(0, LOG_STEPS - np.log(early)) + 0.1 * LOG_STEPS
+        found = change_points(STEPS, disturbed(curve, 1e-3, persistence, 1), most=1)
+        assert found.searched == pytest.approx((first, last))
+        assert found.log_main.low == -np.inf
+        assert np.log(early) <= found.log_main.high <= np.log(STEPS[5])
+    for late in (3400.0, 3900.0):
+        curve = 3 * np.maximum(0, LOG_STEPS - np.log(late))
+        found = change_points(STEPS, disturbed(curve, 1e-3, persistence, 1), most=1)
+        assert found.log_main.high == np.inf
+        assert np.log(STEPS[-6]) <= found.log_main.low <= np.log(late)
+
+
+def test_behind_another_change_the_first_place_comes_later() -> None:
+    # Four snapshots before the first change, and four from there to the second, the main one.
+    places = [(LOG_STEPS[k] + LOG_STEPS[k + 1]) / 2 for k in (3, 7)]
+    bends = [np.maximum(0, LOG_STEPS - place) for place in places]
+    found = change_points(STEPS, bends[0] - 5 * bends[1], most=2)
+    assert found.locations == pytest.approx(np.exp(places).tolist(), rel=0.05)
+    assert found.main == found.locations[1]
+    assert (found.log_main.low, found.log_main.high) == (-np.inf, pytest.approx(LOG_STEPS[8]))
 
 
 def test_uneven_snapshots_leave_enough_on_each_side() -> None:

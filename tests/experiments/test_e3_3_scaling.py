@@ -9,7 +9,7 @@ from spectral_rank.experiments.registry import EXPERIMENTS, load
 
 SCALING = load(EXPERIMENTS / "e3_3_scaling.py")
 SCALE = load(EXPERIMENTS / "e3_1_scale.py")
-CPU = SCALING.config("cpu")
+CPU = SCALING.config("cpu").model_copy(update={"seeds": (4, 7, 9)})
 
 
 def run_of(experiment, config, cell):
@@ -21,9 +21,12 @@ def parameters(width: int) -> int:
 
 
 def measurements(
-    beta: float, alpha: float | None, noise: float = 1e-4, seeds: tuple[int, ...] = CPU.seeds
+    beta: float, alpha: float | None, noise: float = 1e-4, spread: float = 0.0
 ) -> list[dict]:
-    """Losses on a law with a floor, the same exponent in every seed but for noise."""
+    """Losses on a law with a floor, the same exponent in every seed but for noise.
+
+    The exponents of the spectra of three seeds lie a spread apart.
+    """
     rng = np.random.default_rng(0)
     fall = 0.5 * parameters(128) ** beta
     return [
@@ -34,10 +37,11 @@ def measurements(
             "loss": 1.5
             + fall * parameters(cell["width"]) ** -beta
             + noise * float(rng.standard_normal()),
-            "alpha": alpha if alpha and cell["width"] >= CPU.spectrum_from else None,
+            "alpha": alpha + spread * (CPU.seeds.index(cell["seed"]) - 1)
+            if alpha and cell["width"] >= CPU.spectrum_from
+            else None,
         }
         for cell in SCALING.cells(CPU)
-        if cell["seed"] in seeds
     ]
 
 
@@ -59,6 +63,42 @@ def test_rule(beta: float, alpha: float | None, verdict: Verdict) -> None:
     found = next(iter(analysis.numbers.values()))
     assert found.low < beta < found.high
     assert found.value == pytest.approx(beta, rel=0.05)
+
+
+def test_beta_is_compared_with_alpha_of_the_same_seed() -> None:
+    # Beta differs between seeds, and alpha with it: only the pairs agree closely.
+    measured = []
+    for position, seed in enumerate(CPU.seeds):
+        beta = 0.36 + 0.04 * position
+        runs = measurements(beta, 1 / (2 * beta))
+        measured += [m for m in runs if m["seed"] == seed]
+    analysis = SCALING.analyse(CPU, measured)
+    ratio = analysis.numbers["beta over 1 / (2 alpha)"]
+    assert 0.9 < ratio.low < 1 < ratio.high < 1.1
+    assert analysis.verdict == Verdict.CONFIRMED
+    # The same betas and alphas in other pairs: the means agree as before.
+    other = [
+        m | {"alpha": next(n["alpha"] for n in measured if n["seed"] == s and n["alpha"])}
+        for m in measured
+        for s in [CPU.seeds[(CPU.seeds.index(m["seed"]) + 1) % 3]]
+    ]
+    wide = SCALING.analyse(CPU, other).numbers["beta over 1 / (2 alpha)"]
+    assert wide.low < 0.8
+    assert wide.high > 1.25
+
+
+@pytest.mark.parametrize(
+    ("alpha", "spread", "verdict", "words"),
+    [
+        (0.45, 0.005, Verdict.CONFIRMED, "whether beta agrees with 1 / (2 alpha)"),
+        (0.5, 0.005, Verdict.UNDECIDED, "is open"),
+        (0.55, 0.005, Verdict.CONFIRMED, "beta over 2 alpha - 1"),
+    ],
+)
+def test_below_one_half_there_is_no_rival(alpha, spread, verdict, words) -> None:
+    analysis = SCALING.analyse(CPU, measurements(1 / (2 * alpha), alpha, spread=spread))
+    assert analysis.verdict == verdict
+    assert words in analysis.reason
 
 
 def test_an_interval_that_contains_too_much_confirms_nothing() -> None:
@@ -86,10 +126,10 @@ def test_the_exponent_in_the_width_is_larger_than_in_the_parameters() -> None:
 
 
 def test_networks_of_equal_width_are_those_of_the_scale_experiment() -> None:
-    other = SCALE.config("cpu")
+    config, other = SCALING.config("cpu"), SCALE.config("cpu")
     dense = [cell for cell in SCALE.cells(other) if cell["family"] == "dense"]
     theirs = {run_of(SCALE, other, cell).digest() for cell in dense}
-    ours = {run_of(SCALING, CPU, cell).digest() for cell in SCALING.cells(CPU)}
+    ours = {run_of(SCALING, config, cell).digest() for cell in SCALING.cells(config)}
     assert theirs <= ours
 
 

@@ -18,7 +18,7 @@ from spectral_rank.training.run_record import (
 
 CONDITIONING = load(EXPERIMENTS / "e4_2_conditioning.py")
 BEST_RANK = load(EXPERIMENTS / "e1_3_best_rank.py")
-CPU = CONDITIONING.config("cpu")
+CPU = CONDITIONING.config("cpu").model_copy(update={"seeds": (3, 4, 6, 7, 9)})
 
 
 def function(experiment, name):
@@ -78,6 +78,18 @@ def test_correlations_have_the_signs_they_were_made_with() -> None:
         assert numbers[name].high < -0.9
 
 
+def test_without_the_dense_network_only_products_are_compared() -> None:
+    # The dense network alone makes the correlation over all of them weaker.
+    measured = [
+        m | {"snr": 5.0} if m["family"] == "dense" else m
+        for m in measurements(lambda rank: 1 / rank)
+    ]
+    numbers = CONDITIONING.analyse(CPU, measured).numbers
+    name = "rank correlation of signal to noise with kappa"
+    assert numbers[f"{name}, without the dense network"].high < -0.99
+    assert numbers[name].low > numbers[f"{name}, without the dense network"].high
+
+
 def test_at_equal_loss_nothing_is_left_of_a_correlation_that_the_loss_makes() -> None:
     rng = np.random.default_rng(1)
     measured = []
@@ -131,8 +143,7 @@ def test_only_the_second_half_of_training_counts() -> None:
         ),
         seconds=1.0,
         probe_seconds=0.1,
-        versions={},
-        device="none",
+        environments=(),
     )
     found = function(CONDITIONING, "measured")(record)
     assert found["rank"] == rank

@@ -4,6 +4,9 @@ A curve that bends slowly is followed by broken lines as well as by anything els
 over from one snapshot of a network resembles what is left over at the next.  Against both mistakes:
 a broken line has to explain more than a smooth curve with as many parameters, and all residuals are
 taken as autocorrelated.
+
+A piece needs a few snapshots, so no change is seen near an end of the trajectory.  One that is
+found at the first or last place where it may be is only bounded: it may be further out.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spectral_rank.experiments.bounded import Bounded, known
 from spectral_rank.formulas.domain import DomainError, integer
 
 Floats = npt.NDArray[np.float64]
@@ -49,6 +53,10 @@ class ChangePoints:
     Attributes:
         locations: its 1 to 3 change points, in steps, increasing.
         main: the one of them at which the slope changes most.
+        log_main: its natural logarithm.  Where all snapshots before it are needed for the pieces
+            there, it is only bounded: the change comes before the next snapshot.  Likewise at the
+            other end, after the snapshot before.
+        searched: the first and the last step at which a change may be found.
         slopes: change of the value per unit of log step before, between and after them.
         gain: BIC of the best smooth curve minus that of the broken line; positive if the broken
             line is preferred.
@@ -60,6 +68,8 @@ class ChangePoints:
 
     locations: tuple[float, ...]
     main: float
+    log_main: Bounded
+    searched: tuple[float, float]
     slopes: tuple[float, ...]
     gain: float
     gain_over_line: float
@@ -115,10 +125,13 @@ def change_points(steps: npt.ArrayLike, values: npt.ArrayLike, most: int = MOST)
     scale = spread / (x[-1] - x[0])
     locations = np.exp(x[0] + knots * (x[-1] - x[0]))
     slopes = scale * np.cumsum(broken.coefficients[1:])
+    main = int(np.argmax(np.abs(changes)))
     fitted = y.mean() + (spread or 1.0) * (_hinges(unit, knots) @ broken.coefficients)
     return ChangePoints(
         locations=tuple(locations.tolist()),
-        main=float(locations[np.argmax(np.abs(changes))]),
+        main=float(locations[main]),
+        log_main=_bounded(x, float(np.log(locations[main])), main, len(knots)),
+        searched=(float(np.exp(x[LEAST_PIECE - 1])), float(np.exp(x[-LEAST_PIECE]))),
         slopes=tuple(slopes.tolist()),
         gain=smooth[degree].bic - broken.bic,
         gain_over_line=smooth[0].bic - broken.bic,
@@ -126,6 +139,23 @@ def change_points(steps: npt.ArrayLike, values: npt.ArrayLike, most: int = MOST)
         persistence=broken.persistence,
         fitted=tuple(fitted.tolist()),
     )
+
+
+def _bounded(x: Floats, place: float, position: int, count: int) -> Bounded:
+    """The place of a change point, open where it could not have been further out.
+
+    Args:
+        x: logarithms of the steps.
+        place: of the change point.
+        position: how many change points come before it.
+        count: of all change points.
+    """
+    before = int(np.searchsorted(x, place, side="right"))
+    if before <= LEAST_PIECE * (position + 1):
+        return Bounded(place, -math.inf, float(x[before]))
+    if len(x) - before <= LEAST_PIECE * (count - position):
+        return Bounded(place, float(x[before - 1]), math.inf)
+    return known(place)
 
 
 def _checked(steps: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -62,7 +62,7 @@ def plateau_sizes(profile: Profile) -> dict[str, Any]:
     if profile == "smoke":
         return common | {"width": 40, "ratio": 0.5, "steps": 14, "snapshots": 14}
     if profile == "cpu":
-        return common | {"width": 256, "steps": 6000, "snapshots": 300}
+        return common | {"width": 256, "steps": 6000, "snapshots": 600}
     plan = {"width": 1536, "layers": 20, "ratio": 270 / 1536}
     return common | plan | {"steps": 50_000, "snapshots": 100}
 
