@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 from spectral_rank.experiments.bounded import (
     Bounded,
     are_disjoint,
+    clipped,
     combination,
     excludes_zero,
     exponentiated,
+    in_words,
     known,
+    labelled,
     lies_within,
     over_seeds,
     slope,
@@ -74,6 +77,43 @@ def test_an_interval_over_seeds_is_open_where_a_bound_is():
     closed = over_seeds([known(1.0), known(2.0), known(3.0)])
     assert (found.low, found.high, found.count) == (-math.inf, closed.high, 3)
     assert exponentiated(found).low == 0
+
+
+def test_bounds_that_all_agree_have_no_level():
+    at_most = Bounded(1.0, -math.inf, 1.0)
+    for numbers in ([at_most] * 3, [at_most, at_most, known(1.0)]):
+        found = over_seeds(numbers)
+        assert (found.low, found.high) == (-math.inf, math.inf)
+    # Two exact numbers that agree are no bounds.
+    assert over_seeds([known(1.0)] * 3).high == 1.0
+    # A share that is at least 0.2 has the bound 1, which says nothing.
+    found = over_seeds([Bounded(0.2, 0.2, 1.0), Bounded(0.3, 0.3, 1.0)])
+    assert found.high == math.inf
+    assert clipped(found, 0, 1).high == 1
+
+
+def test_a_bound_is_never_shown_as_a_value():
+    three = [known(x) for x in (1.0, 2.0, 3.0)]
+    above = over_seeds([*three, Bounded(2.0, 2.0, math.inf)])
+    below = over_seeds([*three, Bounded(2.0, -math.inf, 2.0)])
+    assert in_words(over_seeds(three)).startswith("2 [")
+    assert in_words(above) == f"at least {above.low:.3g}"
+    assert in_words(below) == f"at most {below.high:.3g}"
+    assert in_words(exponentiated(below), 0) == f"at most {math.exp(below.high):.3g}"
+    assert in_words(over_seeds([Bounded(0, -math.inf, math.inf)] * 2)) == "not bounded"
+
+
+def test_names_say_how_many_are_bounds():
+    assert labelled("a", [known(1.0), known(2.0)]) == "a"
+    bound = Bounded(1.0, 1.0, math.inf)
+    assert labelled("a", [known(1.0), bound]) == "a (only bounded in 1 of 2 seeds)"
+
+
+@given(bounded(), bounded(), widths, widths)
+@settings(deadline=None)
+def test_a_clipped_interval_lies_in_the_range(one, other, low, width):
+    found = clipped(over_seeds([one, other]), low, low + width)
+    assert low <= found.low <= found.value <= found.high <= low + width
 
 
 def test_relations_of_intervals():

@@ -65,18 +65,47 @@ def test_units_of_the_loss_do_not_move_the_knee(seed, shift, scale):
     assert moved.log_ratio == pytest.approx(found.log_ratio, abs=1e-6)
     assert moved.edge == found.edge
     assert moved.r_squared == pytest.approx(found.r_squared, abs=1e-6)
+    assert moved.preference == pytest.approx(found.preference, abs=1e-3)
 
 
 def test_the_knee_of_noisy_sweeps_is_right_on_average():
     rng = np.random.default_rng(0)
     found = [
-        fit_knee(SWEEP, hinge(SWEEP, 0.17) + 0.01 * rng.standard_normal(8)).log_ratio
+        fit_knee(SWEEP, hinge(SWEEP, 0.17) + 0.01 * rng.standard_normal(len(SWEEP))).log_ratio
         for _ in range(200)
     ]
     assert np.mean(found) == pytest.approx(np.log(0.17), abs=0.03)
 
 
-@pytest.mark.parametrize("losses", [np.full(8, 2.0), np.linspace(2.0, 3.0, 8)])
+@given(knee=st.floats(0.11, 0.9), slope=st.floats(0.01, 10))
+@settings(deadline=None, max_examples=30)
+def test_a_hinge_is_preferred_where_there_is_one(knee, slope):
+    assert fit_knee(SWEEP, hinge(SWEEP, knee, 2.0, slope)).is_preferred
+
+
+@given(power=st.floats(0.05, 5), fall=st.floats(0.01, 10))
+@settings(deadline=None, max_examples=30)
+def test_no_knee_is_preferred_on_a_smooth_power(power, fall):
+    found = fit_knee(SWEEP, 2.0 + fall * SWEEP**-power)
+    assert found.preference < 0
+    assert not found.is_preferred
+
+
+def test_with_noise_the_truth_is_preferred_in_most_sweeps():
+    rng = np.random.default_rng(1)
+    curves = {True: hinge(SWEEP, 0.2), False: 1.7 + 0.01 * SWEEP**-1.2}
+    for is_hinge, curve in curves.items():
+        noisy = [curve + 0.01 * rng.standard_normal(len(SWEEP)) for _ in range(200)]
+        share = np.mean([fit_knee(SWEEP, losses).is_preferred for losses in noisy])
+        assert share > 0.6 if is_hinge else share < 0.4
+
+
+def test_a_knee_at_an_edge_is_not_preferred():
+    assert not fit_knee(SWEEP, hinge(SWEEP, 3.0)).is_preferred
+    assert not fit_knee(SWEEP, np.full(len(SWEEP), 2.0)).is_preferred
+
+
+@pytest.mark.parametrize("losses", [np.full(len(SWEEP), 2.0), np.linspace(2.0, 3.0, len(SWEEP))])
 def test_a_loss_that_no_rank_lowers_has_its_knee_at_most_at_the_least_ratio(losses):
     found = fit_knee(SWEEP, losses)
     assert (found.edge, found.slope, found.r_squared) == ("low", 0, 0)

@@ -3,22 +3,29 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.experiments.sweeps import hinge, shifted
+from tests.experiments.sweeps import hinge, noises, shifted, smooth
 
 from spectral_rank.experiments.bounded import over_seeds
 from spectral_rank.experiments.knee import fit_knee
 from spectral_rank.experiments.rank_sweep import (
     ALL_RATIOS,
+    FULL,
     SweepSettings,
     dense_exponents,
     dense_verdicts,
-    edges_in_words,
+    factoring_cost,
     sweep_cells,
-    sweep_knees,
     sweep_measurement,
     sweep_run,
 )
 from spectral_rank.experiments.recurrent import sizes
+from spectral_rank.experiments.sweep_knees import (
+    knee_label,
+    knee_ratio,
+    knees_in_words,
+    most_are_preferred,
+    sweep_knees,
+)
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.training.loop import train
 
@@ -62,7 +69,7 @@ def test_an_unknown_family_is_refused():
 def test_the_dense_network_is_one_cell_of_all_families():
     cells = sweep_cells(CPU, ("both", "recurrent"), kind="elman")
     assert json.loads(json.dumps(cells)) == cells
-    assert len(cells) == len(CPU.seeds) * (1 + 2 * len(CPU.ratios))
+    assert len(cells) == len(CPU.seeds) * (1 + 2 * (len(CPU.ratios) + 1))
     assert sum(cell["family"] == "dense" for cell in cells) == len(CPU.seeds)
 
 
@@ -82,45 +89,79 @@ def test_a_low_rank_measurement_has_its_rank_and_no_spectrum(measurement):
     assert found["parameters"] < measurement["dense"][1]["parameters"]
 
 
-def synthetic(knee):
+def test_full_rank_is_factored_and_dense_is_not():
+    full = sweep_run(CPU, {"family": "both", "ratio": FULL, "seed": 0}).model
+    assert (full.recurrent_rank, full.input_rank) == (CPU.width, CPU.width)
+    dense = sweep_run(CPU, {"family": "dense", "ratio": FULL, "seed": 0}).model
+    assert (dense.recurrent_rank, dense.input_rank) == (None, None)
+
+
+def synthetic(knee, dense=lambda seed: 0.0):
     return [
-        cell | {"trained_ratio": cell["ratio"], "loss": hinge(cell["ratio"], knee(cell))}
+        cell
+        | {
+            "trained_ratio": cell["ratio"],
+            "loss": dense(cell["seed"])
+            if cell["family"] == "dense"
+            else hinge(cell["ratio"], knee(cell)),
+        }
         for cell in sweep_cells(CPU, ("both", "recurrent"))
     ]
 
 
 def test_knees_come_in_the_order_of_the_seeds_and_of_one_family():
-    def knee(cell):
-        return shifted(0.2, cell["seed"], 0.1) if cell["family"] != "recurrent" else 0.5
+    noise = noises(CPU.seeds)
 
-    # The dense network lies on the plateau of both families.
+    def knee(cell):
+        return 0.5 if cell["family"] == "recurrent" else shifted(0.2, noise[cell["seed"]], 0.1)
+
     found = sweep_knees(CPU, synthetic(knee)[::-1])
     logs = [knee.log_ratio for knee in found]
-    np.testing.assert_allclose(logs, np.log(0.2) + 0.1 * np.array([-1, 0, 1]), atol=1e-6)
+    np.testing.assert_allclose(logs, np.log(0.2) + 0.1 * np.array(list(noise.values())), atol=1e-6)
     other = over_seeds([knee.bounded for knee in sweep_knees(CPU, synthetic(knee), "recurrent")])
     assert other.value == pytest.approx(np.log(0.5))
 
 
+def test_the_cost_of_factors_is_paired_by_seed():
+    noise = noises(CPU.seeds)
+    # Dense and factored networks of a seed share its noise, so that it cancels.
+    measurements = synthetic(lambda cell: 0.2, dense=lambda seed: 1.4 + noise[seed])
+    for m in measurements:
+        m["loss"] += 0.0 if m["family"] == "dense" else noise[m["seed"]]
+    cost = factoring_cost(CPU, measurements, "recurrent")
+    assert cost.value == pytest.approx(0.1)
+    assert cost.high - cost.low < 1e-12
+
+
 def test_exponents_are_means_over_layers_where_there_are_any():
-    fits = [
-        [{"alpha": 0.5, "verdict": "noise"}, {"alpha": 0.7, "verdict": "noise"}],
-        [None],
-        [None],
-    ]
+    two_layers = [{"alpha": 0.5, "verdict": "noise"}, {"alpha": 0.7, "verdict": "noise"}]
+    fits = [two_layers, *([None] for _ in CPU.seeds[1:])]
     runs = [
         {"family": "dense", "seed": seed, "exponents": fit}
         for seed, fit in zip(CPU.seeds, fits, strict=True)
     ]
-    assert dense_exponents(CPU, runs) == [pytest.approx(0.6), None, None]
-    assert dense_verdicts(runs) == "noise 2, too few values 2"
+    few = len(CPU.seeds) - 1
+    assert dense_exponents(CPU, runs) == [pytest.approx(0.6), *[None] * few]
+    verdicts = dense_verdicts(runs)
+    assert "noise 2" in verdicts
+    assert f"too few values {few}" in verdicts
 
 
-def test_bounded_knees_are_named():
-    ratios = np.array([0.05, 0.1, 0.2, 1.0])
-    flat, falling = fit_knee(ratios, [1.0] * 4), fit_knee(ratios, -np.log(ratios))
+def test_knees_are_counted_and_bounds_are_named():
+    ratios = np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+    flat, falling = fit_knee(ratios, [1.0] * 5), fit_knee(ratios, -np.log(ratios))
     inside = fit_knee(ratios, np.maximum(0, np.log(0.3 / ratios)))
-    assert edges_in_words([inside]) == ""
-    assert edges_in_words([inside, flat]) == (
-        " Only bounded: 1 of 2 knees lie at or below the smallest ratios."
+    without = fit_knee(ratios, [smooth(ratio) for ratio in ratios])
+    assert knees_in_words([inside]) == " A knee is preferred to a smooth power in 1 of 1 sweeps."
+    assert knees_in_words([inside, flat]).endswith(
+        "in 1 of 2 sweeps. Only bounded: 1 of 2 knees lie at or below the smallest ratios."
     )
-    assert "1 of 2 tanh sweeps fall until" in edges_in_words([inside, falling], "tanh")
+    assert "1 of 2 tanh sweeps fall until the full rank" in knees_in_words(
+        [inside, falling], "tanh"
+    )
+    assert "0 of 1 sweeps" in knees_in_words([without])
+    assert most_are_preferred([inside, inside, falling])
+    assert not most_are_preferred([inside, without])
+    assert knee_label("knee", [inside, inside]) == "knee"
+    assert knee_label("knee", [inside, flat]) == "knee (only bounded in 1 of 2 seeds)"
+    assert (knee_ratio([falling] * 3).low, knee_ratio([falling] * 3).high) == (0, np.inf)

@@ -4,9 +4,10 @@ import json
 import math
 
 import pytest
-from tests.experiments.sweeps import experiment, hinge, measured, result_of, shifted
+from tests.experiments.sweeps import experiment, hinge, measured, result_of, shifted, smooth
 
-from spectral_rank.experiments.record import ExperimentResult, Verdict
+from spectral_rank.certify.shapes import RANK_LIMIT
+from spectral_rank.experiments.record import ExperimentResult, Interval, Verdict
 from spectral_rank.formulas.rank import rank_ratio
 
 NAMES = (
@@ -16,7 +17,8 @@ NAMES = (
     "e3_1_scale",
     "e3_2_data",
 )
-NARROW, WIDE = 0.03, 1.0
+NARROW, WIDE = 0.03, 0.4
+"""Half widths of intervals over seeds, in the logarithm of the knee."""
 PLAN = rank_ratio(1.35, 0.05)
 
 
@@ -28,30 +30,65 @@ def judged(name, loss, alpha=lambda cell: 0.8):
 
 def one_knee(knee, spread=NARROW):
     """Every sweep has the knee ``knee(cell)``, moved a little from seed to seed."""
-    return lambda cell, ratio: hinge(ratio, shifted(knee(cell), cell["seed"], spread))
+    return lambda cell, ratio: hinge(ratio, shifted(knee(cell), cell["noise"], spread))
+
+
+def no_knee(cell, ratio):
+    return smooth(ratio) + 0.001 * cell["noise"]
 
 
 def seeded(alpha, spread=0.01):
-    return lambda cell: alpha + spread * (cell["seed"] - 1)
+    return lambda cell: alpha + spread * cell["noise"]
+
+
+def named(analysis, start):
+    """The numbers whose names begin like this."""
+    return [number for name, number in analysis.numbers.items() if name.startswith(start)]
 
 
 @pytest.mark.parametrize(
     ("knee", "spread", "alpha", "verdict"),
     [
         (PLAN, NARROW, seeded(1.35), Verdict.CONFIRMED),
-        (0.6, NARROW, seeded(1.35), Verdict.REFUTED),
+        (0.4, NARROW, seeded(1.35), Verdict.REFUTED),
         (PLAN, NARROW, seeded(0.4), Verdict.REFUTED),
-        (PLAN, NARROW, seeded(0.5, 0.05), Verdict.REFUTED),
-        (PLAN, NARROW, seeded(0.8, 0.3), Verdict.UNDECIDED),
-        (PLAN, 0.4, seeded(1.35), Verdict.UNDECIDED),
+        (PLAN, NARROW, seeded(0.45, 0.05), Verdict.REFUTED),
+        (PLAN, NARROW, seeded(0.95, 0.45), Verdict.UNDECIDED),
+        (PLAN, WIDE, seeded(0.8, 0.2), Verdict.REFUTED),
         (PLAN, NARROW, lambda cell: None, Verdict.UNDECIDED),
-        (3.0, NARROW, seeded(1.35), Verdict.REFUTED),
+        # Only bounded, and all bounds agree: nothing is known with a level.
+        (3.0, NARROW, seeded(1.35), Verdict.UNDECIDED),
         (0.02, NARROW, seeded(0.8, 0.1), Verdict.UNDECIDED),
     ],
 )
 def test_best_rank(knee, spread, alpha, verdict):
     analysis = judged("e1_3_best_rank", one_knee(lambda cell: knee, spread), alpha)
     assert analysis.verdict is verdict, analysis.reason
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "has_knee", "verdict"),
+    [
+        (0.10, 0.30, True, Verdict.CONFIRMED),
+        (0.10, 0.30, False, Verdict.UNDECIDED),
+        (0.05, 0.30, True, Verdict.UNDECIDED),
+        (0.10, math.inf, True, Verdict.UNDECIDED),
+        (0.20, math.inf, True, Verdict.REFUTED),
+        (0.20, 0.30, False, Verdict.REFUTED),
+    ],
+)
+def test_best_rank_is_confirmed_by_narrow_intervals_and_knees(low, high, has_knee, verdict):
+    decide = experiment("e1_3_best_rank").analyse.__globals__["decide"]
+    knee = Interval(value=low, low=low, high=high, count=5)
+    alpha = Interval(value=1.35, low=1.34, high=1.36, count=5)
+    assert decide(knee, alpha, has_knee) is verdict
+
+
+def test_best_rank_is_not_confirmed_by_a_smooth_loss():
+    analysis = judged("e1_3_best_rank", no_knee, seeded(1.35))
+    assert analysis.verdict is not Verdict.CONFIRMED
+    assert "0 of 5 sweeps" in analysis.reason
+    assert "no best rank below the width was found" in analysis.reason
 
 
 def test_best_rank_reads_both_epsilons_at_the_knee():
@@ -64,15 +101,38 @@ def test_best_rank_reads_both_epsilons_at_the_knee():
     missed = numbers["energy of dense W_h that the rank at the knee misses"].value
     energies = [i**-2.7 for i in range(1, 129)]
     assert missed == pytest.approx(sum(energies[22:]) / sum(energies), rel=0.05)
-    assert "ratio that the law predicts to miss as much energy" not in numbers
 
 
-def test_below_one_half_the_captured_reading_returns_the_knee():
-    numbers = judged("e1_3_best_rank", one_knee(lambda cell: 0.22), seeded(0.1)).numbers
-    assert "epsilon of the adequacy reading at the knee" not in numbers
-    # A limit, which a width of 128 comes close to.
-    ratio = numbers["ratio that the law predicts to miss as much energy"].value
-    assert ratio == pytest.approx(0.22, abs=0.02)
+@pytest.mark.parametrize("alpha", [0.1, 0.45, 0.5, 0.8, 1.35])
+def test_of_a_power_law_the_captured_reading_returns_the_knee(alpha):
+    numbers = judged("e1_3_best_rank", one_knee(lambda cell: 0.22), seeded(alpha)).numbers
+    # The least rank that misses no more is the next whole one.
+    ratio = numbers["ratio at which the power law misses as much energy"].value
+    assert 0.22 - 1e-3 <= ratio <= 0.22 + 1 / 128 + 1e-3
+    assert ("epsilon of the adequacy reading at the knee" in numbers) == (alpha > 0.51)
+
+
+@pytest.mark.parametrize("knee", [0.02, 3.0])
+def test_shares_and_epsilons_are_never_outside_their_range(knee):
+    analysis = judged("e1_3_best_rank", one_knee(lambda cell: knee), seeded(0.6))
+    for start in ("energy of dense", "epsilon of", "ratio at which"):
+        (found,) = named(analysis, start)
+        assert 0 <= found.low <= found.high <= 1
+
+
+@pytest.mark.parametrize("name", ["e1_3_best_rank", "e2_2_linear_rank", "e3_1_scale", "e3_2_data"])
+def test_the_dense_network_is_no_point_of_the_sweep(name):
+    def loss(cell, ratio):
+        lower = 0.1 + 0.01 * cell["noise"] if cell["family"] == "dense" else 0.0
+        return hinge(ratio, shifted(0.2, cell["noise"], NARROW)) - lower
+
+    analysis = judged(name, loss)
+    for knee in named(analysis, "rank ratio at the knee"):
+        assert knee.value == pytest.approx(0.2, rel=0.05)
+    costs = named(analysis, "cost of factors of full rank")
+    assert costs
+    for cost in costs:
+        assert (cost.low, cost.high) == (pytest.approx(0.09), pytest.approx(0.11))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +140,11 @@ def test_below_one_half_the_captured_reading_returns_the_knee():
     [
         (0.4, NARROW, Verdict.CONFIRMED),
         (0.2, NARROW, Verdict.REFUTED),
+        # Disjoint, but negligible: that is asked first.
+        (0.22, 0.02, Verdict.REFUTED),
         (0.28, 0.3, Verdict.UNDECIDED),
-        (3.0, NARROW, Verdict.CONFIRMED),
+        (3.0, NARROW, Verdict.UNDECIDED),
+        (0.02, NARROW, Verdict.UNDECIDED),
     ],
 )
 def test_linear_rank(linear, spread, verdict):
@@ -91,10 +154,27 @@ def test_linear_rank(linear, spread, verdict):
 
     def loss(cell, ratio):
         kind = cell["kind"]
-        return hinge(ratio, shifted(knees[kind], cell["seed"], signs[kind] * spread / 3))
+        return hinge(ratio, shifted(knees[kind], cell["noise"], signs[kind] * spread))
 
     analysis = judged("e2_2_linear_rank", loss)
     assert analysis.verdict is verdict, analysis.reason
+
+
+def test_both_kinds_need_knees():
+    def loss(cell, ratio):
+        return no_knee(cell, ratio) if cell["kind"] == "linear" else hinge(ratio, 0.2)
+
+    analysis = judged("e2_2_linear_rank", loss)
+    assert analysis.verdict is Verdict.UNDECIDED
+    assert "0 of 5 linear sweeps" in analysis.reason
+    assert "no knee" in analysis.reason
+
+
+@pytest.mark.parametrize("name", ["e3_1_scale", "e3_2_data"])
+def test_slopes_need_knees(name):
+    analysis = judged(name, no_knee)
+    assert analysis.verdict is Verdict.UNDECIDED
+    assert "no knee, the loss falls like a smooth power" in analysis.reason
 
 
 @pytest.mark.parametrize(
@@ -111,7 +191,9 @@ def test_interaction(interaction, spread, verdict):
     costs = {"dense": 0.0, "recurrent": 0.06, "input": 0.10, "both": 0.16 + interaction}
 
     def loss(cell, ratio):
-        noise = spread * (cell["seed"] - 1) if cell["family"] == "both" else 0.0
+        if ratio == 1:  # factors alone cost half, and have an interaction of their own
+            return 1.5 + 0.5 * costs[cell["family"]] + (cell["family"] == "both") * 0.02
+        noise = spread * cell["noise"] if cell["family"] == "both" else 0.0
         return 1.5 + costs[cell["family"]] + noise
 
     analysis = judged("e2_3_interaction", loss)
@@ -120,6 +202,10 @@ def test_interaction(interaction, spread, verdict):
     assert found.value == pytest.approx(interaction, abs=1e-9)
     larger = analysis.numbers["cost of low rank in W_x, mean over ratios, nats per byte"]
     assert larger.value == pytest.approx(0.10)
+    beyond = analysis.numbers[
+        "interaction beyond that at full rank, mean over ratios, nats per byte"
+    ]
+    assert beyond.value == pytest.approx(interaction / 2 - 0.02)
 
 
 @pytest.mark.parametrize(
@@ -134,8 +220,7 @@ def test_interaction(interaction, spread, verdict):
 def test_scale(power, spread, verdict):
     # Seeds differ in the slope, which is what the rule is about.
     def loss(cell, ratio):
-        tilt = power + spread * (cell["seed"] - 1) / 2
-        return hinge(ratio, 0.2 * (cell["width"] / 181) ** tilt)
+        return hinge(ratio, 0.2 * (cell["width"] / 181) ** (power + spread * cell["noise"]))
 
     analysis = judged("e3_1_scale", loss)
     assert analysis.verdict is verdict, analysis.reason
@@ -156,18 +241,18 @@ def test_scale_says_what_theory_adds(alpha, words):
     [
         (0.0, NARROW, Verdict.REFUTED),
         (0.05, 0.01, Verdict.REFUTED),
-        (0.25, NARROW, Verdict.CONFIRMED),
-        (-0.25, NARROW, Verdict.CONFIRMED),
-        (0.1, 0.4, Verdict.UNDECIDED),
+        (0.2, NARROW, Verdict.CONFIRMED),
+        (-0.2, NARROW, Verdict.CONFIRMED),
+        (0.1, 0.2, Verdict.UNDECIDED),
     ],
 )
 def test_data(power, spread, verdict):
     def loss(cell, ratio):
-        tilt = power + spread * (cell["seed"] - 1) / 2
-        return hinge(ratio, 0.25 * (cell["share"] / 0.3) ** tilt)
+        return hinge(ratio, 0.25 * (cell["share"] / 0.3) ** (power + spread * cell["noise"]))
 
     analysis = judged("e3_2_data", loss)
     assert analysis.verdict is verdict, analysis.reason
+    assert ("by a factor" in analysis.reason) == ("Only bounded" not in analysis.reason)
 
 
 @pytest.mark.parametrize("name", ["e3_1_scale", "e3_2_data"])
@@ -181,7 +266,9 @@ def test_one_sweep_without_a_knee_leaves_a_slope_open(name):
 
     analysis = judged(name, loss)
     assert analysis.verdict is Verdict.UNDECIDED
-    assert "1 of 12 sweeps fall until the dense network" in analysis.reason
+    assert "1 of 20 sweeps fall until the full rank" in analysis.reason
+    assert "factor" not in analysis.reason
+    assert any("slope" in key and "only bounded in 1 of 5 seeds" in key for key in analysis.numbers)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,11 +283,12 @@ def test_numbers_survive_storage_and_figures_are_drawn(name, tmp_path):
     assert "<svg" in (tmp_path / "figure.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("loss", [lambda cell, ratio: 1.5, lambda cell, ratio: 1.5 - ratio])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_figure_of_knees_that_are_only_bounded(name, tmp_path):
+def test_a_figure_of_knees_that_are_only_bounded(name, loss, tmp_path):
     found = experiment(name)
     settings = found.config("smoke")
-    result = result_of(found, settings, measured(found, settings, lambda cell, ratio: 1.5))
+    result = result_of(found, settings, measured(found, settings, loss))
     found.draw(ExperimentResult.model_validate_json(result.model_dump_json()), tmp_path / "f.svg")
     assert "<svg" in (tmp_path / "f.svg").read_text(encoding="utf-8")
 
@@ -231,6 +319,33 @@ def test_instances_speak_of_the_measured_exponent_at_the_knee(name, count):
         certificates, refusals = request.certificates("Test", "a test", "0" * 64)
         assert not refusals
         assert certificates is not None
+
+
+@pytest.mark.parametrize(
+    ("knee", "alpha", "words"),
+    [
+        (0.2, 0.8, "; the rank is that of the mean knee"),
+        (3.0, 0.8, "; the rank is at most that of the mean knee"),
+        (0.02, 0.8, "; the rank is at least that of the mean knee"),
+        (0.2, 0.0, "which reached down to -0.01 and is cut at 0 of the mean over 5 seeds"),
+    ],
+)
+def test_a_method_says_what_its_rank_and_its_interval_are(knee, alpha, words):
+    found = experiment("e1_3_best_rank")
+    settings = found.config("cpu")
+    measurements = measured(found, settings, one_knee(lambda cell: knee), seeded(alpha))
+    (request,) = found.instances(result_of(found, settings, measurements))
+    assert words in request.exponent.method
+
+
+def test_a_rank_beyond_those_of_certificates_is_capped():
+    found = experiment("e3_1_scale")
+    settings = found.config("cpu").model_copy(update={"widths": (128, 2048)})
+    measurements = measured(found, settings, one_knee(lambda cell: 0.9), seeded(0.8))
+    small, large = found.instances(result_of(found, settings, measurements))
+    assert small.rank == 115
+    assert large.rank == RANK_LIMIT
+    assert "the largest that certificates are made for, below 18" in large.spectrum.method
 
 
 def test_without_an_exponent_the_spectrum_is_certified_alone():

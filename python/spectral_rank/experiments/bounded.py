@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 from spectral_rank.experiments.record import Interval, mean_interval
 from spectral_rank.formulas.domain import DomainError, require
 
+ROUNDING = 1e-9
+"""Spread of bounds, such as logarithms or shares, that counts as none."""
+
 
 @dataclass(frozen=True)
 class Bounded:
@@ -40,8 +43,8 @@ class Bounded:
 
     @property
     def is_known(self) -> bool:
-        """Whether both bounds are finite."""
-        return math.isfinite(self.low) and math.isfinite(self.high)
+        """Whether the number is its own bounds."""
+        return self.low == self.high
 
     def mapped(self, function: Callable[[float], float]) -> Bounded:
         """The image under a monotone function, rising or falling, that also takes the infinities.
@@ -101,8 +104,8 @@ def slope(x: ArrayLike, y: Sequence[Bounded]) -> Bounded:
 def over_seeds(numbers: Sequence[Bounded], level: float = 0.95) -> Interval:
     """The mean with its Student interval; open where a bound is.
 
-    Bounds that all agree, as those of knees at the same edge do, have no spread.  The closed end is
-    then the bound itself: every seed keeps it, but it has no confidence level.
+    Bounds that all agree, as those of knees at the same edge do, have no spread, so that nothing
+    says how far the bound of another seed would be: that end has no confidence level, and is open.
 
     Args:
         numbers: at least two, one per seed.
@@ -112,12 +115,24 @@ def over_seeds(numbers: Sequence[Bounded], level: float = 0.95) -> Interval:
         From the lower end of the interval of the lower bounds to the upper end of that of the
         upper bounds.
     """
-    value = mean_interval([number.value for number in numbers], level)
-    lows = [number.low for number in numbers]
-    highs = [number.high for number in numbers]
-    low = mean_interval(lows, level).low if all(map(math.isfinite, lows)) else -math.inf
-    high = mean_interval(highs, level).high if all(map(math.isfinite, highs)) else math.inf
-    return value.model_copy(update={"low": low, "high": high})
+    are_known = all(number.is_known for number in numbers)
+    low = _mean_of_ends([number.low for number in numbers], level, are_known)
+    high = _mean_of_ends([number.high for number in numbers], level, are_known)
+    ends = {"low": low.low if low else -math.inf, "high": high.high if high else math.inf}
+    return mean_interval([number.value for number in numbers], level).model_copy(update=ends)
+
+
+def _mean_of_ends(ends: list[float], level: float, are_known: bool) -> Interval | None:
+    """The interval of the mean of bounds on one side; ``None`` where it has no level."""
+    if not all(map(math.isfinite, ends)) or not (are_known or np.ptp(ends) > ROUNDING):
+        return None
+    return mean_interval(ends, level)
+
+
+def labelled(name: str, numbers: Sequence[Bounded]) -> str:
+    """The name under which an interval over seeds is reported; it says how many are bounds."""
+    bounds = sum(not number.is_known for number in numbers)
+    return f"{name} (only bounded in {bounds} of {len(numbers)} seeds)" if bounds else name
 
 
 def exponentiated(interval: Interval) -> Interval:
@@ -126,9 +141,34 @@ def exponentiated(interval: Interval) -> Interval:
     return interval.model_copy(update=ends)
 
 
-def in_words(interval: Interval) -> str:
-    """An interval to three significant digits, such as ``0.17 [0.15, 0.19]``."""
-    return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
+def clipped(interval: Interval, low: float, high: float) -> Interval:
+    """The interval of a number that cannot lie outside ``[low, high]``, as its mean does not."""
+    ends = {name: min(max(getattr(interval, name), low), high) for name in ("value", "low", "high")}
+    return interval.model_copy(update=ends)
+
+
+def is_open(interval: Interval, least: float = -math.inf) -> bool:
+    """Whether an interval has an open end, so that its value is only a bound.
+
+    Args:
+        interval: the interval.
+        least: where it is open below, such as 0 for an exponential.
+    """
+    return interval.low <= least or interval.high == math.inf
+
+
+def in_words(interval: Interval, least: float = -math.inf) -> str:
+    """An interval to three significant digits, such as ``0.17 [0.15, 0.19]``.
+
+    Args:
+        interval: the interval; if it is open, only its other end is named: ``at least 0.15``.
+        least: as in `is_open`.
+    """
+    if not is_open(interval, least):
+        return f"{interval.value:.3g} [{interval.low:.3g}, {interval.high:.3g}]"
+    if interval.low > least:
+        return f"at least {interval.low:.3g}"
+    return f"at most {interval.high:.3g}" if interval.high < math.inf else "not bounded"
 
 
 def are_disjoint(one: Interval, other: Interval) -> bool:

@@ -1,7 +1,9 @@
 """Where the loss of a sweep over ranks stops falling: a hinge in the logarithm of the rank ratio.
 
 The model is ``loss = a + b max(0, log rho_k - log rho)`` with ``b >= 0``: the loss falls by ``b``
-for each factor ``e`` of rank up to the knee ``rho_k``, and a larger rank gains nothing.
+for each factor ``e`` of rank up to the knee ``rho_k``, and a larger rank gains nothing.  A hinge
+can be put through any curve, so each is compared with a smooth power of the rank
+(`spectral_rank.experiments.power_fall`), which has no knee.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectral_rank.experiments.bounded import Bounded
-from spectral_rank.formulas.domain import DomainError, require
+from spectral_rank.experiments.power_fall import fit_power_fall, log_ratios_and_losses
 
 Floats = NDArray[np.float64]
 Edge = Literal["inside", "low", "high"]
@@ -38,6 +40,9 @@ class Knee:
         plateau: the loss ``a`` from the knee on.
         slope: the fall ``b`` of the loss for each factor ``e`` of the ratio below the knee.
         r_squared: share of the variance of the losses that the hinge explains, in [0, 1].
+        preference: by how much the BIC of the smooth power of least squares exceeds that of the
+            hinge; above 0 the data prefer the hinge.  Both have three parameters, so it is the
+            number of losses times the logarithm of the ratio of the residuals' sums of squares.
     """
 
     log_ratio: float
@@ -45,6 +50,12 @@ class Knee:
     plateau: float
     slope: float
     r_squared: float
+    preference: float
+
+    @property
+    def is_preferred(self) -> bool:
+        """Whether the losses show a knee: inside the range, and better than a smooth power."""
+        return self.edge == "inside" and self.preference > 0
 
     @property
     def bounded(self) -> Bounded:
@@ -79,7 +90,7 @@ def fit_knee(ratios: ArrayLike, losses: ArrayLike) -> Knee:
     Raises:
         DomainError: if an argument is outside its domain.
     """
-    x, y = _checked(ratios, losses)
+    x, y = log_ratios_and_losses(ratios, losses)
     grid = np.unique(x)
     flat = float(np.sum((y - y.mean()) ** 2))
     best, fitted = (y.mean(), 0.0, grid[0]), flat
@@ -91,18 +102,14 @@ def fit_knee(ratios: ArrayLike, losses: ArrayLike) -> Knee:
     is_high, is_low = knee >= grid[-1] - CLOSE, knee <= grid[1] + CLOSE
     edge: Edge = "low" if is_low else "high" if is_high else "inside"
     explained = 1 - fitted / flat if fitted < flat else 0.0
-    return Knee(float(knee), edge, float(plateau), float(slope), float(explained))
-
-
-def _checked(ratios: ArrayLike, losses: ArrayLike) -> tuple[Floats, Floats]:
-    rho, y = np.asarray(ratios, dtype=float), np.asarray(losses, dtype=float)
-    require("ratios", rho, "real numbers > 0", lambda x: x > 0)
-    require("losses", y, "finite real numbers")
-    if rho.ndim != 1 or len(np.unique(rho)) < 3:
-        raise DomainError("ratios", ratios, "a sequence with at least three different numbers")
-    if y.shape != rho.shape:
-        raise DomainError("losses", losses, f"one number for each of the {len(rho)} ratios")
-    return np.log(rho), y
+    preference = 0.0
+    if flat > 0:
+        smooth = fit_power_fall(ratios, losses).error
+        least = ROUNDING * flat
+        preference = len(y) * math.log(max(smooth, least) / max(fitted, least))
+    return Knee(
+        float(knee), edge, float(plateau), float(slope), float(explained), float(preference)
+    )
 
 
 def _candidates(grid: Floats, x: Floats, y: Floats) -> list[float]:

@@ -1,8 +1,13 @@
-"""Sweeps over the rank of a recurrent network: their cells, runs, measurements and knees.
+"""Sweeps over the rank of a recurrent network: their cells, runs and measurements.
 
-A sweep trains the dense network and, for each family and each ratio of rank to width, a network of
-that rank.  The families say which matrices are of low rank: ``recurrent`` is ``W_h``, ``input`` is
-``W_x``, ``both`` is both at the same rank.  The dense network is the point of ratio 1 of each.
+A sweep trains, for each family and each ratio of rank to width, a network whose matrices are
+products of two factors, ``W = U V`` of that rank, up to the full rank, ratio 1.  The families say
+which matrices are factored: ``recurrent`` is ``W_h``, ``input`` is ``W_x``, ``both`` is both at the
+same rank.  The dense network, with ``W`` itself, is trained beside them.  It is no point of their
+curve: factors of full rank express the same matrices, but are trained otherwise.
+
+All seeds are judged on the same sequences of the validation text.  An interval over seeds is about
+what seeds decide, weights and batches; it is not about another text.
 """
 
 from __future__ import annotations
@@ -12,8 +17,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from spectral_rank.experiments.exponents import exponent_of, mean_or_none, significant
-from spectral_rank.experiments.knee import Knee, fit_knee
-from spectral_rank.experiments.record import Cell, Profile
+from spectral_rank.experiments.record import Cell, Interval, Profile, mean_interval
 from spectral_rank.experiments.recurrent import RATIOS, RecurrentSettings, rank_of, run_settings
 from spectral_rank.formulas.domain import DomainError
 from spectral_rank.training.run_record import RunRecord
@@ -22,8 +26,11 @@ from spectral_rank.training.run_settings import RunSettings
 Family: TypeAlias = Literal["dense", "both", "recurrent", "input"]
 Measurement: TypeAlias = dict[str, Any]
 
-SMOKE_RATIOS = (0.10, 0.30)
-"""The fewest that, with the dense network, have a knee."""
+FULL = 1.0
+"""Ratio of a factored matrix of full rank."""
+
+SMOKE_RATIOS = (0.10, 0.30, 0.50)
+"""The fewest at which, with the full rank, a knee can be told from a smooth power."""
 
 ALL_RATIOS: dict[Profile, tuple[float, ...]] = {
     "smoke": SMOKE_RATIOS,
@@ -47,23 +54,26 @@ class SweepSettings(RecurrentSettings):
     """Settings of an experiment that sweeps over the rank.
 
     Attributes:
-        ratios: ratios of rank to width below 1, increasing; the dense network is added.
+        ratios: ratios of rank to width below 1, increasing; the full rank and the dense network
+            are added.
     """
 
     ratios: tuple[float, ...]
 
 
 def sweep_cells(config: SweepSettings, families: Sequence[Family], **condition: Any) -> list[Cell]:
-    """One cell for the dense network, and one for each ratio and family; each with every seed.
+    """The dense network, and each family at each ratio and at full rank; each with every seed.
 
     Args:
         config: ratios and seeds.
-        families: which matrices are of low rank.
+        families: which matrices are factored.
         condition: what all these cells have in common, as `sweep_run` reads it.
     """
     networks: list[Cell] = [{"family": "dense", "ratio": 1.0}]
     networks += [
-        {"family": family, "ratio": ratio} for ratio in config.ratios for family in families
+        {"family": family, "ratio": ratio}
+        for ratio in (*config.ratios, FULL)
+        for family in families
     ]
     return [condition | network | {"seed": seed} for network in networks for seed in config.seeds]
 
@@ -143,18 +153,27 @@ def sweep_of(
     return [m for m in chosen(measurements, **condition) if m["family"] in (family, "dense")]
 
 
-def sweep_knees(
+def factoring_cost(
     config: SweepSettings,
     measurements: Sequence[Measurement],
     family: Family = "both",
     **condition: Any,
-) -> list[Knee]:
-    """The knee of one sweep for each seed, in the order of the seeds."""
-    sweeps = [sweep_of(measurements, family, seed=seed, **condition) for seed in config.seeds]
-    return [
-        fit_knee([m["trained_ratio"] for m in sweep], [m["loss"] for m in sweep])
-        for sweep in sweeps
-    ]
+) -> Interval:
+    """What factors cost without low rank: the loss at full rank over dense, paired by seed."""
+    return mean_interval(
+        [
+            _loss(measurements, seed, family=family, ratio=FULL, **condition)
+            - _loss(measurements, seed, family="dense", **condition)
+            for seed in config.seeds
+        ]
+    )
+
+
+def _loss(measurements: Sequence[Measurement], seed: int, **wanted: Any) -> float:
+    """The loss of one network."""
+    (run,) = chosen(measurements, seed=seed, **wanted)
+    loss: float = run["loss"]
+    return loss
 
 
 def dense_exponents(
@@ -180,21 +199,3 @@ def dense_verdicts(measurements: Sequence[Measurement], **condition: Any) -> str
         for fit in run["exponents"]
     ]
     return ", ".join(f"{verdict} {count}" for verdict, count in Counter(fits).most_common())
-
-
-def edges_in_words(knees: Sequence[Knee], of: str = "") -> str:
-    """A sentence, with a space before it, on the knees that are only bounded; empty without any.
-
-    Args:
-        knees: the knees.
-        of: what they are the knees of, an adjective.
-    """
-    noun = f"{len(knees)} {of}".strip()
-    low = sum(knee.edge == "low" for knee in knees)
-    high = sum(knee.edge == "high" for knee in knees)
-    parts = []
-    if low:
-        parts.append(f"{low} of {noun} knees lie at or below the smallest ratios")
-    if high:
-        parts.append(f"{high} of {noun} sweeps fall until the dense network")
-    return f" Only bounded: {' and '.join(parts)}." if parts else ""

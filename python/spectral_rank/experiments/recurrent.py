@@ -17,7 +17,8 @@ from spectral_rank.training.run_settings import (
 )
 
 RATIOS = (0.05, 0.10, 0.15, 0.17, 0.20, 0.25, 0.30, 0.50)
-"""Rank over width in the sweeps; the dense network is one point more.
+"""Rank over width in the sweeps, below 1; the factored network of full rank and the dense one are
+two points more.
 
 The plan's seven ratios, and one half: in a trial run of a seed that is not used the loss still fell
 at 0.30, and a knee beyond must be seen from both sides."""
@@ -55,7 +56,11 @@ class RecurrentSettings(Config):
 
 
 def sizes(profile: Profile) -> dict[str, Any]:
-    """The common sizes of a profile, as arguments of a `RecurrentSettings`."""
+    """The common sizes of a profile, as arguments of a `RecurrentSettings`.
+
+    Seeds 0 to 4 were those of first runs of 1.3 and 2.2, after which rules were changed; so no
+    profile that counts uses them.
+    """
     if profile == "smoke":
         return {
             "profile": profile,
@@ -68,7 +73,7 @@ def sizes(profile: Profile) -> dict[str, Any]:
     if profile == "cpu":
         return {
             "profile": profile,
-            "seeds": (0, 1, 2, 3, 4),
+            "seeds": (10, 11, 12, 13, 14),
             "width": 128,
             "steps": 600,
             "batch": 16,
@@ -76,7 +81,7 @@ def sizes(profile: Profile) -> dict[str, Any]:
         }
     return {
         "profile": profile,
-        "seeds": (0, 1, 2, 3, 4),
+        "seeds": (10, 11, 12, 13, 14),
         "width": 1024,
         "layers": 4,
         "deep": True,
