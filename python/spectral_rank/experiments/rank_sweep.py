@@ -29,8 +29,8 @@ Measurement: TypeAlias = dict[str, Any]
 FULL = 1.0
 """Ratio of a factored matrix of full rank."""
 
-SMOKE_RATIOS = (0.10, 0.30, 0.50)
-"""The fewest at which, with the full rank, a knee can be told from a smooth power."""
+SMOKE_RATIOS = (0.10, 0.30)
+"""The fewest that, with the full rank, have a knee."""
 
 ALL_RATIOS: dict[Profile, tuple[float, ...]] = {
     "smoke": SMOKE_RATIOS,
