@@ -285,8 +285,10 @@ def _place_in_words(seeds: list[ChangePoints]) -> str:
     where = location(seeds)
     words = f"at step {where.value:.0f} [{where.low:.0f}, {where.high:.0f}]"
     if is_open(where, 0.0):
-        words = f"at step {where.low:.0f} or later" if where.low > 0 else "not located"
-        words = f"at step {where.high:.0f} or earlier" if where.high < math.inf else words
+        # A bound outside the places where a change can be found says nothing.
+        first, last = seeds[0].searched
+        words = f"at step {where.low:.0f} or later" if where.low > first else "not located"
+        words = f"at step {where.high:.0f} or earlier" if where.high < last else words
     bounds = sum(not change.log_main.is_known for change in seeds)
     return f"{words} (only bounded in {bounds} of {len(seeds)} seeds)" if bounds else words
 
@@ -328,5 +330,6 @@ def _draw_changes(axes: Axes, runs: list[dict[str, Any]]) -> None:
         label = "broken line" if run is runs[0] else None
         axes.plot(trajectory(run, DECIDING)[0], fitted, color="black", linewidth=0.9, label=label)
     where = location([changes(run) for run in runs])
-    ends = (max(where.low, runs[0]["steps"][0]), min(where.high, runs[0]["steps"][-1]))
-    axes.axvspan(*ends, color=GREY, alpha=0.2, label="main change, 95 %")
+    if not is_open(where, 0.0):
+        ends = (max(where.low, runs[0]["steps"][0]), min(where.high, runs[0]["steps"][-1]))
+        axes.axvspan(*ends, color=GREY, alpha=0.2, label="main change, 95 %")
