@@ -64,38 +64,35 @@ class LinearRNN(RecurrentLayer):
         return torch.ones_like(states)
 
     def enter(self, x: Tensor) -> tuple[Tensor, ...]:
-        """``W_x x`` of a dense recurrence; in the bottleneck ``L x`` and ``V R L x``.
+        """``W_x x``, and for a recurrence of low rank ``V W_x x`` as well.
 
-        There ``W_x = R L``, with the identity for ``L`` if it is dense.  All in the type of the
-        parameters.
+        Both in the type of the parameters.
         """
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(next(self.parameters()).dtype)
             if not isinstance(self.W_h, LowRank):
                 return (self.W_x(x),)
-            R, left = self._read(), x
-            if isinstance(self.W_x, LowRank):
-                left = functional.linear(x, self.W_x.aligned()[1])
-            return left, functional.linear(left, self.W_h.aligned()[1] @ R)
+            V = self.W_h.aligned()[1]
+            if not isinstance(self.W_x, LowRank):
+                return self.W_x(x), functional.linear(x, V @ self.W_x.dense())
+            # Both from the bottleneck of W_x, so that V meets no vector of the full width.
+            R, L = self.W_x.aligned()
+            narrow = functional.linear(x, L)
+            return functional.linear(narrow, R), functional.linear(narrow, V @ R)
 
     def recur(self, entered: tuple[Tensor, ...], initial: Tensor) -> Tensor:
         """The states, in the type of the parameters."""
         with torch.autocast(initial.device.type, enabled=False):
-            first = initial.to(entered[0].dtype)
+            drive, first = entered[0], initial.to(entered[0].dtype)
             if not isinstance(self.W_h, LowRank):
-                inputs = torch.cat([first.unsqueeze(0), entered[0]])
+                inputs = torch.cat([first.unsqueeze(0), drive])
                 return linear_scan(inputs, self.W_h.dense(), chunk=None)[1:]
-            left, driven = entered
             U, V = self.W_h.aligned()
-            inputs = torch.cat([functional.linear(first, V).unsqueeze(0), driven[:-1]])
+            inputs = torch.cat([functional.linear(first, V).unsqueeze(0), entered[1][:-1]])
             before = linear_scan(inputs, V @ U)
-            return functional.linear(
-                torch.cat([before, left], dim=-1), torch.cat([U, self._read()], dim=-1)
-            )
-
-    def _read(self) -> Tensor:
-        """``R``, from what an input leaves in its bottleneck to the states."""
-        return self.W_x.aligned()[0] if isinstance(self.W_x, LowRank) else self.W_x.dense()
+            # One call adds the drive within the product.
+            states = torch.addmm(drive.flatten(0, 1), before.flatten(0, 1), U.t())
+            return states.view(drive.shape)
 
 
 @torch.no_grad()
