@@ -24,7 +24,7 @@ class ModelSettings(BaseModel):
         recurrent_rank: rank of ``W_h = U_h V_h``, 1 to ``d``; ``None`` for a dense ``W_h``.
         input_rank: rank of ``W_x`` (and ``W_z``), likewise.
         residual: whether a layer's input is added to its output.
-        norm: whether a layer's input passes an RMSNorm.
+        norm: whether the input of each layer, and of the readout, passes an RMSNorm.
         tied: whether the readout is the transposed embedding.
         vocabulary: number of tokens; 256 for bytes.
 
