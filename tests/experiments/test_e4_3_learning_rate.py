@@ -101,6 +101,18 @@ def test_the_cost_of_one_rate_is_that_of_the_rank_it_suits_least() -> None:
     assert function("common_rate_cost")(CPU, same, CPU.seeds[1]) == 0
 
 
+def test_what_a_rank_costs_at_its_best_rate_does_not_depend_on_the_rates() -> None:
+    for exponent in (0.0, -0.3):
+        measured = measurements(lambda rank, p=exponent: CPU.rates[3] * rank**p, spread=0.0)
+        numbers = RATES.analyse(CPU, measured).numbers
+        for rank in CPU.ranks()[:-1]:
+            found = numbers[
+                f"least loss over that of full rank, W_h and W_x, rank {rank}, nats per byte"
+            ]
+            # The best rate lies within half a step of one that was tried.
+            assert found.value == pytest.approx(1 / rank - 1 / CPU.width, abs=0.05 * 0.35**2)
+
+
 @pytest.mark.parametrize(
     ("ends", "verdict"),
     [
