@@ -19,6 +19,7 @@ from spectral_rank.formulas.domain import DomainError
 from spectral_rank.models.recurrent.language_model import build_model
 from spectral_rank.training.errors import CheckpointError, DivergedError, MissingPackageError
 from spectral_rank.training.loop import Trained, evaluate, train
+from spectral_rank.training.passes import forward_pass
 from spectral_rank.training.progress import Progress
 from spectral_rank.training.run_settings import ProbeSettings, RunSettings
 
@@ -120,9 +121,8 @@ def test_looks_are_taken_at_the_start_at_the_interval_and_at_the_end(tmp_path: P
     for before, look in itertools.pairwise(looks):
         mean = sum(losses[step] for step in range(before.step + 1, look.step + 1))
         assert look.train_loss == pytest.approx(mean / (look.step - before.step))
-    assert found.record.final_loss == evaluate(
-        found.model, open_text(shutil.__file__), settings.training
-    )
+    loss = forward_pass(found.model, settings.training)
+    assert found.record.final_loss == evaluate(loss, open_text(shutil.__file__), settings.training)
     assert looks[0].bits_per_byte == pytest.approx(looks[0].loss / math.log(2))
     last = seen[-1]
     assert last.seconds_left == 0
@@ -221,12 +221,14 @@ def test_a_look_is_the_same_in_parts_of_any_size(
     text = open_text(shutil.__file__)
     sizes: list[int] = []
     model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
-    whole = evaluate(model, text, tiny(batch=batch).training)
+    loss = forward_pass(model, settings.training)
+    whole = evaluate(loss, text, tiny(batch=batch).training)
     assert set(sizes) == {batch}
     if batch < accumulate * processes:
         return
     sizes.clear()
-    assert evaluate(model, text, settings.training, processes) == pytest.approx(whole, rel=1e-12)
+    parts = evaluate(loss, text, settings.training, processes=processes)
+    assert parts == pytest.approx(whole, rel=1e-12)
     assert max(sizes) == -(-batch // (accumulate * processes))
 
 

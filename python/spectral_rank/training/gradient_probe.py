@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spectral_rank.data.text import Text
 from spectral_rank.models.recurrent.language_model import LanguageModel
-from spectral_rank.training.loss import next_byte_loss
+from spectral_rank.training.passes import backward_pass
 from spectral_rank.training.run_record import GradientProbe
 from spectral_rank.training.run_settings import RunSettings
 
@@ -137,13 +137,11 @@ def _gradient(
     if dist.is_available() and dist.is_initialized():
         processes = dist.get_world_size()
     device = parameters[0].device
-    is_half = settings.training.precision == "bf16"
+    computed = backward_pass(model, settings.training)
     pieces = min(len(tokens), settings.training.accumulate * processes)
     total = [torch.zeros_like(parameter) for parameter in parameters]
     for part in torch.tensor_split(tokens, pieces):
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_half):
-            loss = next_byte_loss(model, part.to(device)) * (len(part) / len(tokens))
-        gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
-        for accumulated, gradient in zip(total, gradients, strict=True):
-            accumulated += gradient
+        _, *gradient = computed(part.to(device))
+        for accumulated, value in zip(total, gradient, strict=True):
+            accumulated.add_(value, alpha=len(part) / len(tokens))
     return total

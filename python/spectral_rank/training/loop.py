@@ -5,16 +5,14 @@ depends on nothing but the step and the seed, and a checkpoint holds every bit t
 depends on.  So a run that is killed and goes on ends, on a CPU, with the same numbers.
 
 On a GPU, ``float32`` means float32 (TF32 stays off, torch's default); ``bf16`` is the fast choice:
-autocast, with the weights and the optimizer in float32.  The loop over time is bound by kernel
-launches there; CUDA graphs and ``torch.compile``, which would help, are left out because they could
-not be tested without a GPU.
+autocast, with the weights and the optimizer in float32.  The passes are replayed there as CUDA
+graphs (`spectral_rank.training.cuda_graph`).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +25,8 @@ from spectral_rank.models.recurrent.language_model import LanguageModel, build_m
 from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.training import checkpoints, probes
 from spectral_rank.training.checkpoints import CHECKPOINT_FILE, Journal
+from spectral_rank.training.cuda_graph import Replayed, graphs_wanted
 from spectral_rank.training.errors import CheckpointError, DivergedError
-from spectral_rank.training.loss import next_byte_loss
 from spectral_rank.training.optimizer import (
     build_optimizer,
     keep_evaluated_weights,
@@ -38,6 +36,7 @@ from spectral_rank.training.optimizer import (
     weights_to_evaluate,
 )
 from spectral_rank.training.parallel import Group, joined, own_device
+from spectral_rank.training.passes import Pass, backward_pass, forward_pass
 from spectral_rank.training.progress import Observer, Reporter
 from spectral_rank.training.run_record import Environment, Evaluation, RunRecord
 from spectral_rank.training.run_settings import RunSettings, TrainingSettings
@@ -89,7 +88,16 @@ def train(
         dtype = torch.float64 if training.precision == "float64" else torch.float32
         model = build_model(settings.model, settings.seed, dtype).to(group.device)
         optimizer = build_optimizer(model, training)
-        run = _Run(settings, text, model, optimizer, folder / CHECKPOINT_FILE, group)
+        run = _Run(
+            settings,
+            text,
+            model,
+            optimizer,
+            folder / CHECKPOINT_FILE,
+            group,
+            loss=Replayed(forward_pass(model, training)),
+            gradient=Replayed(backward_pass(model, training)),
+        )
         try:
             journal = _to_the_end(run, _begun(run), observer)
         except DivergedError as error:
@@ -110,6 +118,8 @@ class _Run:
     optimizer: torch.optim.Optimizer
     path: Path
     group: Group
+    loss: Pass
+    gradient: Pass
 
 
 def _begun(run: _Run) -> Journal:
@@ -174,8 +184,8 @@ def check_run(settings: RunSettings, device: str) -> Text:
     """Refuse what cannot be trained here, before any work, and open the text.
 
     Raises:
-        DomainError: if the text is missing or too short, the device is not there, or bf16 is asked
-            for without a GPU.
+        DomainError: if the text is missing or too short, the device is not there, bf16 is asked for
+            without a GPU, or as `spectral_rank.training.cuda_graph.graphs_wanted`.
         MissingPackageError: if the optimizer is not installed.
         TrainingError: as `spectral_rank.training.parallel.process_count`.
     """
@@ -185,6 +195,7 @@ def check_run(settings: RunSettings, device: str) -> Text:
         # A CPU would emulate most of it: slower than float32, and rounded differently.
         raise DomainError("precision", "bf16", f"float32 or float64 on {device}: bf16 needs a GPU")
     require_optimizer(training)
+    graphs_wanted()
     text = open_text(settings.data.corpus)
     text.require(training.length, settings.data.train_bytes)
     return text
@@ -201,10 +212,10 @@ def _descend(run: _Run, step: int) -> float:
     run.optimizer.zero_grad()
     total = torch.zeros((), device=group.device)
     for part in group.parts(tokens, training.accumulate):
-        with _autocast(training, group.device):
-            loss = next_byte_loss(model, part) * (len(part) / len(tokens))
-        loss.backward()  # type: ignore[no-untyped-call]
-        total = total + loss.detach()
+        loss, *gradient = run.gradient(part)
+        share = len(part) / len(tokens)
+        total = total + loss * share
+        _add(model, gradient, share)
     # Read before the optimizer's step is queued, so that a GPU is not waited for a second time.
     found = float(group.sum_gradients(model, total))
     # Without clipping the bound is infinite, and the norm still tells of a gradient that is not.
@@ -215,29 +226,41 @@ def _descend(run: _Run, step: int) -> float:
     return found
 
 
-def evaluate(model: nn.Module, text: Text, training: TrainingSettings, processes: int = 1) -> float:
+def _add(model: nn.Module, gradient: list[Tensor], share: float) -> None:
+    """Add the share of a part's gradient to that of the batch."""
+    for parameter, value in zip(model.parameters(), gradient, strict=True):
+        # The gradient of a whole batch is taken as it is: nothing overwrites it before the step.
+        own = value.contiguous() if share == 1 else value.contiguous() * share
+        parameter.grad = own if parameter.grad is None else parameter.grad.add_(own)
+
+
+def evaluate(
+    loss: Pass,
+    text: Text,
+    training: TrainingSettings,
+    device: torch.device | str = "cpu",
+    processes: int = 1,
+) -> float:
     """The mean loss on fixed sequences of the validation part, nats per byte.
 
     Batches are computed in parts of the size of those in training, so that a look takes no more
     memory than a step.
 
     Args:
-        model: the network.
+        loss: the loss of a batch, a `spectral_rank.training.passes.forward_pass`.
         text: the text.
         training: number, size and length of the batches.
+        device: where the network is.
         processes: number of processes that share a batch in training.
     """
-    device = next(model.parameters()).device
     parts = training.accumulate * processes
     losses: list[Tensor] = []
-    with torch.no_grad(), _autocast(training, device):
-        for index in range(training.evaluation_batches):
-            tokens = text.validation_batch(index, training.batch, training.length)
-            total = torch.zeros((), device=device)
-            for part in torch.tensor_split(tokens, parts):
-                share = len(part) / len(tokens)
-                total = total + next_byte_loss(model, part.to(device)) * share
-            losses.append(total)
+    for index in range(training.evaluation_batches):
+        tokens = text.validation_batch(index, training.batch, training.length)
+        total = torch.zeros((), device=device)
+        for part in torch.tensor_split(tokens, parts):
+            total = total + loss(part.to(device))[0] * (len(part) / len(tokens))
+        losses.append(total)
     return float(torch.stack(losses).double().mean())
 
 
@@ -246,7 +269,7 @@ def _look(run: _Run, step: int, journal: Journal) -> Journal:
     settings, training = run.settings, run.settings.training
     if _is_evaluation_due(training, step):
         rate = learning_rate_at(min(step, training.steps - 1), training)
-        loss = evaluate(run.model, run.text, training, run.group.size)
+        loss = evaluate(run.loss, run.text, training, run.group.device, run.group.size)
         if not math.isfinite(loss):
             raise DivergedError(step, rate)
         found = Evaluation(step=step, loss=loss, train_loss=journal.mean_loss, learning_rate=rate)
@@ -286,9 +309,3 @@ def _require_parts(training: TrainingSettings, group: Group) -> None:
     if training.batch < parts:
         rule = f"at least {parts}: {group.size} processes of {training.accumulate} parts each"
         raise DomainError("batch", training.batch, rule)
-
-
-def _autocast(training: TrainingSettings, device: torch.device) -> AbstractContextManager[object]:
-    if training.precision != "bf16":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -57,6 +57,7 @@ COMPUTING = (
     "training/loss.py",
     "training/optimizer.py",
     "training/parallel.py",
+    "training/passes.py",
     "training/probes.py",
     "training/*_probe.py",
 )
