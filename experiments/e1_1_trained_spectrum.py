@@ -202,7 +202,7 @@ def _words(deciding: dict[str, Interval | None], measurements: list[dict[str, An
     parts = []
     for kind, (name, found) in zip(TRAINED_NETWORKS, deciding.items(), strict=True):
         runs = [m for m in measurements if m["kind"] == kind]
-        fall = float(np.mean([m["fall"] for m in runs]))
+        fall, loss = (float(np.mean([m[name] for m in runs])) for name in ("fall", "loss"))
         forced = (
             "too few singular values for an exponent"
             if found is None
@@ -210,7 +210,7 @@ def _words(deciding: dict[str, Interval | None], measurements: list[dict[str, An
         )
         parts.append(
             f"{name}: {forced}; what explains it: {_recurrent_verdicts(runs)}; over the last fifth "
-            f"of the steps the loss fell by {fall:.1%}"
+            f"of the steps the loss fell by {fall:.1%}, to {loss:.3g} nats per byte"
         )
     every = [found["fit"] for m in measurements for found in m["trained"]]
     return f"{'. '.join(parts)}. Of all {len(every)} trained matrices: {verdicts_in_words(every)}."

@@ -21,6 +21,14 @@ found was partly the step between the two.  So now the knee is that of the facto
 and it is compared with a smooth power of the rank, since a hinge can be put through any curve.  The
 verdict comes from a new run with new seeds.
 
+What the plan asks for otherwise.  It reads epsilon from the knee and asks whether the formula then
+gives the knee's ratio; but an epsilon of the adequacy reading gives it by construction, at any
+knee.  So the plan's own epsilon is put to the test, the captured one at the knee is put into the
+formula and reported, and both readings are given.
+
+Added after the run: what the loss rises by at full rank, which neither a hinge nor a power can
+follow, and the knee without it.
+
 Two readings at the knee, which are different theorems.  Captured: epsilon is the share of the
 energy of the dense ``W_h`` that the best approximation of that rank misses
 (`eckart_young_matrix_rank`); were the spectrum the power law, the least rank that misses no more
@@ -93,6 +101,7 @@ from spectral_rank.experiments.sweep_knees import (
     knees_in_words,
     most_are_preferred,
     preference,
+    rise_at_full_rank,
     sweep_knees,
 )
 from spectral_rank.figures.palette import BLUE, GREY, ORANGE
@@ -123,6 +132,8 @@ THEOREMS = (
 
 EPSILON = 0.05
 WIDEST = 4.0
+FEWEST = 3
+"""Ratios that a hinge needs."""
 FAMILIES: dict[Family, str] = {"both": "W_h and W_x", "recurrent": "W_h alone"}
 NO_BEST_RANK = (
     " So no best rank below the width was found: the loss falls like a smooth power of the rank, "
@@ -179,7 +190,9 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         for family, name in FAMILIES.items()
     }
     readings = _readings(config, measurements, knees["both"], alphas)
-    numbers |= costs | bics | readings
+    numbers |= bics
+    beside = costs | _at_full_rank(config, measurements) | readings
+    numbers |= beside
     other = knee_label("rank ratio at the knee, W_h alone", knees["recurrent"])
     numbers[other] = knee_ratio(knees["recurrent"])
     for family, name in FAMILIES.items():
@@ -189,10 +202,23 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     return Analysis(
         numbers=numbers,
         verdict=decide(knee, alpha, most_are_preferred(knees["both"])),
-        reason=_words(knee, numbers, costs | readings, dense_verdicts(measurements))
+        reason=_words(knee, numbers, beside, dense_verdicts(measurements))
         + knees_in_words(knees["both"])
         + ("" if most_are_preferred(knees["both"]) else NO_BEST_RANK),
     )
+
+
+def _at_full_rank(config: Settings, measurements: list[Measurement]) -> dict[str, Interval]:
+    """What full rank loses to the ratio below it, and the knee without it; of what decides."""
+    name = f"rise of the loss from ratio {config.ratios[-1]:g} to full rank, W_h and W_x"
+    found = {name: rise_at_full_rank(config, measurements, "both")}
+    if len(config.ratios) >= FEWEST:
+        below = [m for m in measurements if m["ratio"] < FULL]
+        knees = sweep_knees(config, below, "both")
+        found[knee_label(f"{KNEE}, without full rank", knees)] = knee_ratio(knees)
+        name = "share of variance that the hinge explains, W_h and W_x, without full rank"
+        found[name] = explained_share(knees)
+    return found
 
 
 def predicted(alpha: Interval) -> Interval:
@@ -249,6 +275,11 @@ def _readings(
         ]
         name = labelled("epsilon of the adequacy reading at the knee", logs)
         found[name] = clipped(exponentiated(over_seeds(logs)), 0, 1)
+        gives = [
+            share.mapped(lambda eps, a=alpha: rank_ratio(a, eps) if eps > 0 else 0.0)  # type: ignore[misc]
+            for share, alpha in zip(missed, known, strict=True)
+        ]
+        found |= _share("ratio that the formula gives at that energy as epsilon", gives)
     if all(alpha >= 0 for alpha in known):
         ratios = [
             share.mapped(lambda eps, a=alpha: law_ratio(a, eps, config.width))  # type: ignore[misc]

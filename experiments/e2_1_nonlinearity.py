@@ -11,9 +11,13 @@ values of the Jacobian are averaged for each rank; a power law is forced through
 through the one of ``W_h`` in the same way, and the exponents are subtracted.  Both are forced
 exponents: which laws explain the spectra is counted beside them.  Each fit chooses the range of its
 values, and a difference could come from that choice; so the slopes between the same ranks, of least
-squares in logarithms over the first half, have to differ as well.  The difference before training
-is reported beside it: slopes below 1 change the spectrum of noise, too.  The leading Lyapunov
-exponents of the product of Jacobians along the text say what the steps do together.
+squares in logarithms over the first half, have to differ as well.  Rounding keeps a singular value
+of the Jacobian above 2e-16 of the norm, and the smallest are near that; so the sign of a difference
+is a finding and its size is not.  The slopes over the ranks at which the Jacobian is above 1e-6 of
+its largest value, far from rounding, are reported as well (added after the run).  The difference
+before training is reported beside it: slopes below 1 change the spectrum of noise, too.  The
+leading Lyapunov exponents of the product of Jacobians along the text say what the steps do
+together.
 
 Nothing bounds the states of the linear network, so it may diverge.  A control that diverged is
 reported as such and the verdict, which does not need it, is given without it.
@@ -90,6 +94,11 @@ THEOREMS = ("rank_formula",)
 NEGLIGIBLE = 0.05
 HALF = 0.5
 """Share of the ranks, the first ones, between which the slopes are compared."""
+CLEAR = 1e-6
+"""Singular values above this share of the largest are far from rounding."""
+ABOVE_ROUNDING = "difference of slopes above rounding"
+FEWEST = 4
+"""Stored ranks that a slope needs."""
 
 COLOURS: dict[Kind, str] = {"elman": BLUE, "e5": ORANGE, "linear": GREEN}
 
@@ -202,6 +211,9 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         found[f"difference of slopes over the first half of the ranks, {network}"] = (
             interval_over_seeds(_mean_over_layers(run, _slopes) for run in runs[kind])
         )
+        found[f"{ABOVE_ROUNDING}, {network}"] = interval_over_seeds(
+            _mean_over_layers(run, _clear_slopes) for run in runs[kind]
+        )
     numbers = {name: interval for name, interval in found.items() if interval is not None}
     deciding = [
         (
@@ -238,6 +250,21 @@ def _slopes(layer: dict[str, Any]) -> float:
     return float(layer["jacobian"]["slope"] - layer["weight"]["slope"])
 
 
+def _clear_slopes(layer: dict[str, Any]) -> float | None:
+    """The difference of slopes over the stored ranks at which the Jacobian is above rounding."""
+    spectra = [layer[name]["spectrum"] for name in ("jacobian", "weight")]
+    largest = spectra[0]["values"][0]
+    clear = [place for place, value in enumerate(spectra[0]["values"]) if value > CLEAR * largest]
+    if len(clear) < FEWEST:
+        return None
+    ranks = np.log([spectra[0]["ranks"][place] for place in clear])
+    jacobian, weight = (
+        np.polyfit(ranks, np.log([spectrum["values"][place] for place in clear]), 1)[0]
+        for spectrum in spectra
+    )
+    return float(weight - jacobian)
+
+
 def decide(differences: list[tuple[Interval | None, Interval | None]]) -> Verdict:
     """The rule; without an interval of one of the networks nothing is decided.
 
@@ -258,7 +285,8 @@ def decide(differences: list[tuple[Interval | None, Interval | None]]) -> Verdic
 
 def _words(found: dict[str, Interval | None], runs: dict[Kind, list[dict[str, Any]]]) -> str:
     parts = [
-        f"{network}: {_shown(found[f'difference of exponents, {network}'])}"
+        f"{network}: {_shown(found[f'difference of exponents, {network}'])}, above rounding "
+        f"{_shown(found[f'{ABOVE_ROUNDING}, {network}'])}"
         for network in NETWORKS.values()
     ]
     explained = []
@@ -267,14 +295,15 @@ def _words(found: dict[str, Interval | None], runs: dict[Kind, list[dict[str, An
             fits = [layer[name]["fit"] for run in runs[kind] for layer in run["layers"]]
             explained.append(f"{words} {NETWORKS[kind]}: {verdicts_in_words(fits)}")
     return (
-        f"Exponent of the Jacobian minus that of W_h, {'; '.join(parts)}. Both are forced; what "
+        f"Exponent of the Jacobian minus that of W_h, and difference of their slopes where the "
+        f"Jacobian is above rounding: {'; '.join(parts)}. Both exponents are forced; what "
         f"explains the spectra: {'; '.join(explained)}."
     )
 
 
 def _shown(interval: Interval | None) -> str:
     if interval is None:
-        return "too few networks with an exponent"
+        return "too few networks with one"
     return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 

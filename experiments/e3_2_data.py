@@ -19,7 +19,8 @@ What changed before the first run, after those of 1.3 and 2.2: ``W_x`` was of lo
 dense network was the point of ratio 1 of each sweep, on whose curve it does not lie (see 1.3); and
 a share was the beginning of the text, the same for all seeds.
 
-Decision rule. As in ``RULE``.  With enough seeds every slope differs from 0; one within +-0.1 moves
+Decision rule. As in ``RULE``.  The plan asks for the trend alone; that there are knees is asked
+beside it.  With enough seeds every slope differs from 0; one within +-0.1 moves
 the ratio by at most a quarter from 10 to 100 % of the data and counts as none, so that is asked
 first.
 

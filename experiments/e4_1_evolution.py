@@ -275,7 +275,7 @@ def _words(found: dict[Kind, list[ChangePoints]]) -> str:
         )
     first, last = next(iter(found.values()))[0].searched
     if not any(change.gain >= EVIDENCE for seeds in found.values() for change in seeds):
-        parts.append(f"No phases after step {first:.0f}; earlier ones cannot be seen")
+        parts.append(f"No phases are seen after step {first:.0f}; earlier ones cannot be")
     else:
         parts.append(f"Changes before step {first:.0f} or after step {last:.0f} cannot be seen")
     return f"{'. '.join(parts)}."

@@ -100,7 +100,9 @@ LEVEL = 0.9
 SNR_KAPPA = "rank correlation of signal to noise with kappa"
 AT_EQUAL_LOSS = f"{SNR_KAPPA}, at equal loss"
 FACTORED = f"{SNR_KAPPA}, without the dense network"
+RECURRENT_ALONE = f"{SNR_KAPPA}, {FAMILIES['recurrent']}"
 STEPS_KAPPA = "rank correlation of steps to a common loss with kappa"
+KAPPA_RANK = "rank correlation of kappa with rank"
 Runs = list[dict[str, Any]]
 
 
@@ -186,7 +188,7 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
         "rank correlation of steps to a common loss with rank": correlation(
             seeds, convergence_steps, rank
         ),
-        "rank correlation of kappa with rank": correlation(seeds, kappa, rank),
+        KAPPA_RANK: correlation(seeds, kappa, rank),
         "rank correlation of the signal to noise of W_h with kappa": correlation(
             seeds, recurrent_snr, kappa
         ),
@@ -302,7 +304,7 @@ def decide(found: Interval | None) -> Verdict:
 def _words(numbers: dict[str, Interval]) -> str:
     parts = [
         f"{name}: {_shown(numbers[name])}"
-        for name in (SNR_KAPPA, FACTORED, AT_EQUAL_LOSS, STEPS_KAPPA)
+        for name in (SNR_KAPPA, FACTORED, AT_EQUAL_LOSS, RECURRENT_ALONE, STEPS_KAPPA, KAPPA_RANK)
         if name in numbers
     ]
     words = "; ".join(parts) or "no correlation can be computed"

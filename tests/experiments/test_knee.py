@@ -113,6 +113,15 @@ def test_a_loss_that_no_rank_lowers_has_its_knee_at_most_at_the_least_ratio(loss
     assert found.bounded.low == -np.inf
 
 
+def test_a_loss_that_falls_and_then_rises_further_says_nothing_of_a_knee():
+    losses = np.linspace(2.0, 1.9, len(SWEEP))
+    losses[-1] = 3.0
+    found = fit_knee(SWEEP, losses)
+    assert (found.edge, found.slope) == ("nowhere", 0)
+    assert (found.bounded.low, found.bounded.high) == (-np.inf, np.inf)
+    assert not found.is_preferred
+
+
 @pytest.mark.parametrize("knee", [0.06, 0.0999])
 def test_one_loss_above_the_plateau_bounds_the_knee_by_the_second_ratio(knee):
     found = fit_knee(SWEEP, hinge(SWEEP, knee))

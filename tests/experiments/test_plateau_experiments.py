@@ -380,7 +380,7 @@ def test_4_1_needs_the_same_change_in_every_seed(changes, verdict) -> None:
     # The fourth of the snapshots is the first place where a change can be found.
     first = evolution_runs(changes)[0]["steps"][3]
     assert f"step {first:.0f}" in made.analysis.reason
-    assert ("No phases after" in made.analysis.reason) == (verdict == Verdict.REFUTED)
+    assert ("No phases are seen after" in made.analysis.reason) == (verdict == Verdict.REFUTED)
 
 
 def test_4_1_changes_at_the_edge_are_not_located() -> None:

@@ -160,6 +160,11 @@ def test_knees_are_counted_and_bounds_are_named():
         [inside, falling], "tanh"
     )
     assert "0 of 1 sweeps" in knees_in_words([without])
+    rising = fit_knee(ratios, [2.0, 1.9, 1.8, 1.8, 3.0])
+    assert knees_in_words([inside, rising]).endswith(
+        "1 of 2 sweeps are no hinge: the loss falls, then rises further."
+    )
+    assert (knee_ratio([inside, rising]).low, knee_ratio([inside, rising]).high) == (0, np.inf)
     assert most_are_preferred([inside, inside, falling])
     assert not most_are_preferred([inside, without])
     assert knee_label("knee", [inside, inside]) == "knee"

@@ -20,7 +20,7 @@ from spectral_rank.experiments.bounded import Bounded
 from spectral_rank.experiments.power_fall import fit_power_fall, log_ratios_and_losses
 
 Floats = NDArray[np.float64]
-Edge = Literal["inside", "low", "high"]
+Edge = Literal["inside", "low", "high", "nowhere"]
 
 ROUNDING = 1e-12
 """Share of the variance of the losses below which a hinge explains nothing."""
@@ -36,7 +36,8 @@ class Knee:
     Attributes:
         log_ratio: natural logarithm of the rank ratio at the knee.
         edge: ``inside`` where the knee was found; ``low`` if the data say only that it is at most
-            ``log_ratio``; ``high`` if only that it is at least that.
+            ``log_ratio``; ``high`` if only that it is at least that; ``nowhere`` if they say
+            nothing of it.
         plateau: the loss ``a`` from the knee on.
         slope: the fall ``b`` of the loss for each factor ``e`` of the ratio below the knee.
         r_squared: share of the variance of the losses that the hinge explains, in [0, 1].
@@ -60,8 +61,8 @@ class Knee:
     @property
     def bounded(self) -> Bounded:
         """The logarithm of the ratio with its bounds, open at an edge."""
-        low = -math.inf if self.edge == "low" else self.log_ratio
-        high = math.inf if self.edge == "high" else self.log_ratio
+        low = -math.inf if self.edge in ("low", "nowhere") else self.log_ratio
+        high = math.inf if self.edge in ("high", "nowhere") else self.log_ratio
         return Bounded(self.log_ratio, low, high)
 
     def loss_at(self, ratios: ArrayLike) -> Floats:
@@ -79,9 +80,10 @@ def fit_knee(ratios: ArrayLike, losses: ArrayLike) -> Knee:
     Fitting segmented curves whose join points have to be estimated, JASA 1966).
 
     A knee at or below the second ratio is an upper bound: one loss above the plateau does not say
-    where between the two the line ends.  If no hinge explains anything (the loss is flat or rises
-    with the rank), the knee is at most the least ratio.  A knee at the largest ratio is a lower
-    bound: the loss falls over the whole range.
+    where between the two the line ends.  A knee at the largest ratio is a lower bound: the loss
+    falls over the whole range.  If no hinge explains anything, the knee is at most the least ratio
+    where the loss is least there, so that no larger rank gains anything; a loss that first falls
+    and then rises further is no hinge, and says nothing of a knee.
 
     Args:
         ratios: rank over width, > 0, at least three different ones; repetitions are allowed.
@@ -99,17 +101,29 @@ def fit_knee(ratios: ArrayLike, losses: ArrayLike) -> Knee:
         if error < fitted - ROUNDING * flat:
             best, fitted = (plateau, slope, knee), error
     plateau, slope, knee = best
-    is_high, is_low = knee >= grid[-1] - CLOSE, knee <= grid[1] + CLOSE
-    edge: Edge = "low" if is_low else "high" if is_high else "inside"
     explained = 1 - fitted / flat if fitted < flat else 0.0
     preference = 0.0
     if flat > 0:
         smooth = fit_power_fall(ratios, losses).error
         least = ROUNDING * flat
         preference = len(y) * math.log(max(smooth, least) / max(fitted, least))
+    edge = _edge(float(knee), grid) if slope > 0 or _is_least_at_first(x, y) else "nowhere"
     return Knee(
         float(knee), edge, float(plateau), float(slope), float(explained), float(preference)
     )
+
+
+def _edge(knee: float, grid: Floats) -> Edge:
+    """Where a knee lies among the logarithms of the ratios."""
+    if knee <= grid[1] + CLOSE:
+        return "low"
+    return "high" if knee >= grid[-1] - CLOSE else "inside"
+
+
+def _is_least_at_first(x: Floats, y: Floats) -> bool:
+    """Whether no ratio has a smaller mean loss than the least ratio."""
+    means = [float(y[x == place].mean()) for place in np.unique(x)]
+    return means[0] <= min(means)
 
 
 def _candidates(grid: Floats, x: Floats, y: Floats) -> list[float]:

@@ -1,7 +1,7 @@
 """Sweeps over ranks in a figure: losses with intervals, hinges, and knees, bounds told from values.
 
 A knee that is only bounded is an open triangle that points to where the knee may be.  Where there
-is one among the seeds, no mean knee and no line through knees is drawn.
+is one among the seeds, or a sweep without any, no mean knee and no line through knees is drawn.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def losses_by_ratio(sweep: Sequence[Measurement]) -> tuple[list[float], list[Int
 def _draw_knees(axes: Axes, knees: Sequence[Knee], colour: str) -> None:
     """A mark for each seed at the foot of the axes, and the interval if it is one."""
     for place, knee in enumerate(knees):
+        if knee.edge == "nowhere":
+            continue
         axes.plot(
             [math.exp(knee.log_ratio)],
             [0.03 + 0.022 * place],
@@ -136,6 +138,9 @@ def draw_ratios(
             places, values = zip(*points, strict=True)
             mark = UPRIGHT_MARKS[edge]
             axes.plot(places, values, mark, color=colour, markerfacecolor="white", label=label)
+    for place, each in zip(x, knees, strict=True):
+        if all(knee.edge == "nowhere" for knee in each):
+            axes.text(place, 0.033, "no knee", ha="right", color=colour, fontsize=8)
     if len(shown) == len(x):
         logs = np.log([ratio.value for ratio in ratios])
         line = np.polynomial.Polynomial.fit(np.log(x), logs, 1)

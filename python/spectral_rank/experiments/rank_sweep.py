@@ -162,14 +162,14 @@ def factoring_cost(
     """What factors cost without low rank: the loss at full rank over dense, paired by seed."""
     return mean_interval(
         [
-            _loss(measurements, seed, family=family, ratio=FULL, **condition)
-            - _loss(measurements, seed, family="dense", **condition)
+            loss_of(measurements, seed, family=family, ratio=FULL, **condition)
+            - loss_of(measurements, seed, family="dense", **condition)
             for seed in config.seeds
         ]
     )
 
 
-def _loss(measurements: Sequence[Measurement], seed: int, **wanted: Any) -> float:
+def loss_of(measurements: Sequence[Measurement], seed: int, **wanted: Any) -> float:
     """The loss of one network."""
     (run,) = chosen(measurements, seed=seed, **wanted)
     loss: float = run["loss"]

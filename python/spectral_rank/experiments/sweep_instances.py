@@ -37,13 +37,16 @@ def dense_request(
         name: short name of the request.
         alpha: the interval of the mean forced exponent over seeds; ``None`` if it could not be
             measured.
-        knees: one for each seed; the rank is at the geometric mean of their ratios, or at the
-            largest rank of certificates if that is smaller.
+        knees: one for each seed; the rank is at the geometric mean of their ratios, of those that
+            the losses say something of, or at the largest rank of certificates if that is smaller.
         condition: what the cells of this sweep have in common.
 
     Returns:
-        One request; none if the spectrum says nothing.
+        One request; none if the spectrum or the losses say nothing.
     """
+    knees = [knee for knee in knees if knee.edge != "nowhere"]
+    if not knees:
+        return []
     width = condition.get("width", config.width)
     at_knee = rank_of(math.exp(float(np.mean([knee.log_ratio for knee in knees]))), width)
     rank = min(at_knee, RANK_LIMIT)

@@ -7,7 +7,14 @@ from typing import Any
 
 from spectral_rank.experiments.bounded import exponentiated, labelled, over_seeds
 from spectral_rank.experiments.knee import Knee, fit_knee
-from spectral_rank.experiments.rank_sweep import Family, Measurement, SweepSettings, chosen
+from spectral_rank.experiments.rank_sweep import (
+    FULL,
+    Family,
+    Measurement,
+    SweepSettings,
+    chosen,
+    loss_of,
+)
 from spectral_rank.experiments.record import Interval, mean_interval
 
 KNEE_RULE = (
@@ -15,8 +22,9 @@ KNEE_RULE = (
     "through the final validation losses of its factored networks against the rank ratio rho, "
     "full rank included, the dense network not. A knee at the edge of the ratios is only bounded: "
     "the interval over seeds is open on that side, and at an end where the bounds of all seeds "
-    "agree. A knee is preferred if it is not at an edge and the BIC of the hinge is below that of "
-    "the smooth power a + b rho^(-p) of least squares, b >= 0 and p > 0."
+    "agree. A sweep that no hinge explains at all bounds its knee only if its least loss is that "
+    "of the least ratio. A knee is preferred if it is not at an edge and the BIC of the hinge is "
+    "below that of the smooth power a + b rho^(-p) of least squares, b >= 0 and p > 0."
 )
 """What the rules of the sweeps have in common."""
 
@@ -39,6 +47,19 @@ def sweep_knees(
         fit_knee([m["trained_ratio"] for m in sweep], [m["loss"] for m in sweep])
         for sweep in sweeps
     ]
+
+
+def rise_at_full_rank(
+    config: SweepSettings, measurements: Sequence[Measurement], family: Family = "both"
+) -> Interval:
+    """The loss at full rank over that at the largest ratio below it, paired by seed."""
+    return mean_interval(
+        [
+            loss_of(measurements, seed, family=family, ratio=FULL)
+            - loss_of(measurements, seed, family=family, ratio=config.ratios[-1])
+            for seed in config.seeds
+        ]
+    )
 
 
 def knee_ratio(knees: Sequence[Knee]) -> Interval:
@@ -74,16 +95,19 @@ def knees_in_words(knees: Sequence[Knee], of: str = "") -> str:
         of: what they are the knees of, an adjective.
 
     Returns:
-        One or two sentences, with a space before them.
+        One to three sentences, with a space before them.
     """
     noun = f"{len(knees)} {of}".strip()
     count = sum(knee.is_preferred for knee in knees)
     low = sum(knee.edge == "low" for knee in knees)
     high = sum(knee.edge == "high" for knee in knees)
+    nowhere = sum(knee.edge == "nowhere" for knee in knees)
     parts = []
     if low:
         parts.append(f"{low} of {noun} knees lie at or below the smallest ratios")
     if high:
         parts.append(f"{high} of {noun} sweeps fall until the full rank")
     bounded = f" Only bounded: {' and '.join(parts)}." if parts else ""
+    if nowhere:
+        bounded += f" {nowhere} of {noun} sweeps are no hinge: the loss falls, then rises further."
     return f" A knee is preferred to a smooth power in {count} of {noun} sweeps.{bounded}"
