@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spectral_rank.data.rolling_origin import windows
@@ -61,6 +61,7 @@ def test_the_seasonal_naive_map_continues_the_season_and_its_harmonics(season: i
 
 
 @given(radius=st.floats(0.3, 0.99), period=st.floats(2.1, 9))
+@example(radius=0.453125, period=9.0)
 @settings(deadline=None)
 def test_a_damped_oscillation_is_read_back(radius: float, period: float) -> None:
     W = np.zeros((1, 9))

@@ -24,6 +24,10 @@ chance, a period whose frequency is uniform agrees in one case of five."""
 ZERO_MODE = 1e-9
 """Eigenvalues smaller than this are rounding: the mode is gone after one step."""
 
+PERIOD_ROUNDING = 1e-6
+"""Relative error of a period that is computed from an eigenvalue: one of the whole lookback is to
+count as within it."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -104,7 +108,8 @@ def seasonal_mode(W: FloatArray) -> Mode:
     Raises:
         DomainError: if no mode oscillates with a period of at most the lookback.
     """
-    found = [mode for mode in modes(W) if mode.period <= W.shape[1]]
+    longest = W.shape[1] * (1 + PERIOD_ROUNDING)
+    found = [mode for mode in modes(W) if mode.period <= longest]
     if not found:
         raise DomainError("W", W.shape, "a map with an oscillating mode")
     return found[0]
