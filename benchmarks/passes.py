@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from spectral_rank.models.recurrent.language_model import LanguageModel, build_model
 from spectral_rank.models.recurrent.settings import ModelSettings
 from spectral_rank.models.structured.cost import interleaved_seconds, median_interval
-from spectral_rank.training.cuda_graph import Replayed
+from spectral_rank.training.cuda_graph import Recorder
 from spectral_rank.training.passes import Pass, backward_pass
 from spectral_rank.training.run_settings import TrainingSettings
 
@@ -60,7 +60,7 @@ def variants(shape: ModelSettings, device: str) -> dict[str, Pass]:
         "compiled but the loop": backward_pass(without_loop(fresh()), training),
     }
     if device != "cpu":
-        found["CUDA graph"] = Replayed(backward_pass(fresh(), training))
+        found["CUDA graph"] = Recorder().replayed(backward_pass(fresh(), training))
     return found
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -28,38 +30,52 @@ TOLERANCE = 0.01
 bf16 through hundreds of steps, stays below; memory that is no longer what it was does not."""
 
 
-class Replayed:
-    """A pass that on a GPU is recorded at the first batch of each shape and replayed from then on.
+class Recording(Protocol):
+    """A recorded pass."""
+
+    def replay(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """The results of the pass on a batch of the recorded shape, until the next replay."""
+
+
+class Recorder:
+    """Records the passes of a run on a GPU, and replays them.
 
     A recording is made on other numbers than it is first replayed on, and used only if it then
-    gives what the pass itself gives.  If it does not, or cannot be made, a warning says so and the
-    pass is computed kernel by kernel.  On a CPU it always is.
+    gives what the pass itself gives.  After one that does not, or cannot be made, a warning says so
+    and all passes are computed kernel by kernel, as they always are on a CPU.
 
-    Args:
-        computed: the pass.
+    Attributes:
+        is_on: whether passes are replayed on a GPU.
 
     Raises:
-        DomainError: if the environment variable `SWITCH` is neither 0 nor 1.
+        DomainError: as `graphs_wanted`.
     """
 
-    def __init__(self, computed: Pass) -> None:
-        self._computed = computed
-        self._recordings: dict[torch.Size, _Recording | None] = {}
-        self._is_wanted = graphs_wanted()
+    def __init__(self) -> None:
+        self.is_on = graphs_wanted()
 
-    def __call__(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        """The results of the pass, which hold until the next call.
+    def replayed(self, computed: Pass) -> Pass:
+        """The pass, on a GPU recorded at the first batch of each shape and replayed from then on.
 
-        Args:
-            tokens: sequences of bytes, int64, ``(B, T + 1)``.
+        Its results hold until its next call.
         """
-        if tokens.device.type != "cuda" or not self._is_wanted:
-            return self._computed(tokens)
-        with torch.cuda.device(tokens.device):
-            if tokens.shape not in self._recordings:
-                self._recordings[tokens.shape] = _trusted(self._computed, tokens)
-            recording = self._recordings[tokens.shape]
-            return self._computed(tokens) if recording is None else recording.replay(tokens)
+        recordings: dict[torch.Size, Recording] = {}
+
+        def called(tokens: Tensor) -> tuple[Tensor, ...]:
+            if tokens.device.type != "cuda" or not self.is_on:
+                return computed(tokens)
+            with torch.cuda.device(tokens.device):
+                if tokens.shape not in recordings:
+                    recording = trusted(record, computed, tokens)
+                    torch.cuda.empty_cache()
+                    if recording is None:
+                        self.is_on = False
+                        recordings.clear()
+                        return computed(tokens)
+                    recordings[tokens.shape] = recording
+                return recordings[tokens.shape].replay(tokens)
+
+        return called
 
 
 def graphs_wanted() -> bool:
@@ -74,9 +90,59 @@ def graphs_wanted() -> bool:
     return chosen == "1"
 
 
+def trusted(
+    recorded: Callable[[Pass, Tensor], Recording], computed: Pass, tokens: Tensor
+) -> Recording | None:
+    """A recording that gives what the pass gives on these tokens; ``None`` if there is none.
+
+    Args:
+        recorded: makes a recording of a pass on a batch.
+        computed: the pass.
+        tokens: sequences of bytes, int64, ``(B, T + 1)``.
+    """
+    try:
+        recording = recorded(computed, torch.zeros_like(tokens))
+        found = [result.clone() for result in recording.replay(tokens)]
+        if all(_is_near(*pair) for pair in zip(found, computed(tokens), strict=True)):
+            return recording
+        problem = "does not give the same numbers"
+    except RuntimeError as error:
+        # A capture that fails ends in a second error, which only says that there was a first.
+        problem = f"cannot be recorded ({error.__context__ or error})"
+    message = f"no CUDA graphs, slower: the pass on batches {tuple(tokens.shape)} {problem}"
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+    return None
+
+
+def record(computed: Pass, tokens: Tensor) -> Recording:
+    """A CUDA graph of the pass.
+
+    Args:
+        computed: the pass.
+        tokens: a batch on the current GPU; the recording keeps it.
+
+    Raises:
+        RuntimeError: if the pass waits for the GPU, or the memory is too small.
+    """
+    before = torch.cuda.current_stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(before)
+    # A capture that fails leaves its stream the current one.
+    with torch.cuda.stream(before):
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                computed(tokens)
+        before.wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        # Other threads, such as that which watches a group of processes, may go on meanwhile.
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            results = computed(tokens)
+    return _Graph(graph, tokens, results)
+
+
 @dataclass(frozen=True)
-class _Recording:
-    """A recorded pass, and where it reads and writes."""
+class _Graph:
+    """A graph, and where it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
     tokens: Tensor
@@ -88,35 +154,9 @@ class _Recording:
         return self.results
 
 
-def _trusted(computed: Pass, tokens: Tensor) -> _Recording | None:
-    """A recording that gives what the pass gives on these tokens; ``None`` if there is none."""
-    try:
-        recording = _recorded(computed, torch.zeros_like(tokens))
-        found = [result.clone() for result in recording.replay(tokens)]
-    except RuntimeError as error:
-        problem = f"cannot be recorded ({error})"
-    else:
-        if all(_is_near(*pair) for pair in zip(found, computed(tokens), strict=True)):
-            return recording
-        problem = "does not give the same numbers"
-    message = f"no CUDA graph for batches {tuple(tokens.shape)}, slower: the pass {problem}"
-    warnings.warn(message, RuntimeWarning, stacklevel=3)
-    return None
-
-
-def _recorded(computed: Pass, tokens: Tensor) -> _Recording:
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP):
-            computed(tokens)
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # Other threads, such as that which watches a group of processes, may go on meanwhile.
-    with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
-        results = computed(tokens)
-    return _Recording(graph, tokens, results)
-
-
 def _is_near(found: Tensor, expected: Tensor) -> bool:
-    return bool((found - expected).norm() <= TOLERANCE * expected.norm())
+    """Whether two results agree, up to rounding; those of a run that diverges do if both did."""
+    norm = expected.norm()
+    if not norm.isfinite():
+        return not bool(found.norm().isfinite())
+    return bool((found - expected).norm() <= TOLERANCE * norm)

@@ -19,13 +19,17 @@ from torch import Tensor
 
 from spectral_rank.data.text import Text
 from spectral_rank.models.recurrent.language_model import LanguageModel
-from spectral_rank.training.passes import backward_pass
+from spectral_rank.training.passes import Pass, backward_pass
 from spectral_rank.training.run_record import GradientProbe
 from spectral_rank.training.run_settings import RunSettings
 
 
 def gradient_probes(
-    settings: RunSettings, model: LanguageModel, text: Text, step: int
+    settings: RunSettings,
+    model: LanguageModel,
+    text: Text,
+    step: int,
+    gradient: Pass | None = None,
 ) -> tuple[GradientProbe, ...]:
     """The signal-to-noise ratio of the gradient of one training batch, overall and by parameter.
 
@@ -41,6 +45,7 @@ def gradient_probes(
         model: the network; its parameters and their ``grad`` stay as they are.
         text: the text of the run.
         step: optimizer steps done.
+        gradient: how the gradient is computed; the model's `backward_pass` if nothing is given.
 
     Returns:
         One record; none if a gradient is not finite, as in a run that has diverged.
@@ -52,12 +57,13 @@ def gradient_probes(
         McCandlish, Kaplan and Amodei, An empirical model of large-batch training (2018), whose
         simple noise scale is the batch over this ratio.
     """
+    gradient = gradient or backward_pass(model, settings.training)
     parameters = dict(model.named_parameters())
     moments = {name: _Moments() for name in parameters}
     for tokens in _batches(settings, text, step):
-        gradients = _gradient(model, list(parameters.values()), tokens, settings)
-        for moment, gradient in zip(moments.values(), gradients, strict=True):
-            moment.add(gradient)
+        found = _gradient(gradient, list(parameters.values()), tokens, settings)
+        for moment, value in zip(moments.values(), found, strict=True):
+            moment.add(value)
     signal = {name: moment.squared_mean() for name, moment in moments.items()}
     noise = {name: moment.summed_variance() for name, moment in moments.items()}
     if not all(math.isfinite(value) for value in (*signal.values(), *noise.values())):
@@ -126,22 +132,21 @@ def _batches(settings: RunSettings, text: Text, step: int) -> Iterator[Tensor]:
 
 
 def _gradient(
-    model: LanguageModel, parameters: list[Tensor], tokens: Tensor, settings: RunSettings
+    gradient: Pass, parameters: list[Tensor], tokens: Tensor, settings: RunSettings
 ) -> list[Tensor]:
     """The gradient of the loss of a batch, computed in as many parts as in training.
 
-    It is that of training: under autocast in a bf16 run.  In a data-parallel run the one process
-    that measures does the work of all of them, a part as large as theirs at a time.
+    In a data-parallel run the one process that measures does the work of all of them, a part as
+    large as theirs at a time.
     """
     processes = 1
     if dist.is_available() and dist.is_initialized():
         processes = dist.get_world_size()
     device = parameters[0].device
-    computed = backward_pass(model, settings.training)
     pieces = min(len(tokens), settings.training.accumulate * processes)
     total = [torch.zeros_like(parameter) for parameter in parameters]
     for part in torch.tensor_split(tokens, pieces):
-        _, *gradient = computed(part.to(device))
-        for accumulated, value in zip(total, gradient, strict=True):
+        _, *found = gradient(part.to(device))
+        for accumulated, value in zip(total, found, strict=True):
             accumulated.add_(value, alpha=len(part) / len(tokens))
     return total

@@ -25,7 +25,7 @@ from spectral_rank.models.recurrent.language_model import LanguageModel, build_m
 from spectral_rank.provenance import device_in_words, versions
 from spectral_rank.training import checkpoints, probes
 from spectral_rank.training.checkpoints import CHECKPOINT_FILE, Journal
-from spectral_rank.training.cuda_graph import Replayed, graphs_wanted
+from spectral_rank.training.cuda_graph import Recorder, graphs_wanted
 from spectral_rank.training.errors import CheckpointError, DivergedError
 from spectral_rank.training.optimizer import (
     build_optimizer,
@@ -79,7 +79,8 @@ def train(
             processes find different ones.
         DivergedError: if the loss or its gradient is not finite; the checkpoint before is kept.
         MissingPackageError: if the optimizer is not installed.
-        TrainingError: if the environment asks for several processes without ``torchrun``.
+        TrainingError: if the environment asks for several processes without ``torchrun``, or if
+            another process has ended.
     """
     text = check_run(settings, device)
     training = settings.training
@@ -88,6 +89,7 @@ def train(
         dtype = torch.float64 if training.precision == "float64" else torch.float32
         model = build_model(settings.model, settings.seed, dtype).to(group.device)
         optimizer = build_optimizer(model, training)
+        recorder = Recorder()
         run = _Run(
             settings,
             text,
@@ -95,8 +97,8 @@ def train(
             optimizer,
             folder / CHECKPOINT_FILE,
             group,
-            loss=Replayed(forward_pass(model, training)),
-            gradient=Replayed(backward_pass(model, training)),
+            loss=recorder.replayed(forward_pass(model, training)),
+            gradient=recorder.replayed(backward_pass(model, training)),
         )
         try:
             journal = _to_the_end(run, _begun(run), observer)
@@ -216,20 +218,22 @@ def _descend(run: _Run, step: int) -> float:
         share = len(part) / len(tokens)
         total = total + loss * share
         _add(model, gradient, share)
-    # Read before the optimizer's step is queued, so that a GPU is not waited for a second time.
-    found = float(group.sum_gradients(model, total))
+    summed = group.sum_gradients(model, total)
     # Without clipping the bound is infinite, and the norm still tells of a gradient that is not.
-    norm = nn.utils.clip_grad_norm_(model.parameters(), training.clip or math.inf)
+    size = nn.utils.clip_grad_norm_(model.parameters(), training.clip or math.inf)
+    # Read together, before the optimizer's step is queued: a GPU is waited for once.
+    found, norm = torch.stack([summed.double(), size.double()]).tolist()
     if not math.isfinite(found) or not math.isfinite(norm):
         raise DivergedError(step + 1, rate)
     run.optimizer.step()
-    return found
+    return float(found)
 
 
 def _add(model: nn.Module, gradient: list[Tensor], share: float) -> None:
     """Add the share of a part's gradient to that of the batch."""
     for parameter, value in zip(model.parameters(), gradient, strict=True):
-        # The gradient of a whole batch is taken as it is: nothing overwrites it before the step.
+        # The gradient of a whole batch is taken as it is.  A replay overwrites it, at the earliest
+        # in the look after the step that has used it.
         own = value.contiguous() if share == 1 else value.contiguous() * share
         parameter.grad = own if parameter.grad is None else parameter.grad.add_(own)
 
@@ -276,7 +280,7 @@ def _look(run: _Run, step: int, journal: Journal) -> Journal:
         journal = journal.with_evaluation(found)
     if probes.is_due(settings.probes, step, training.steps):
         start = time.perf_counter()
-        measured = probes.measure(settings, run.model, run.text, step)
+        measured = probes.measure(settings, run.model, run.text, step, run.gradient)
         journal = journal.with_probes(measured, time.perf_counter() - start)
     return journal
 

@@ -11,6 +11,7 @@ from spectral_rank.formulas.domain import integer
 from spectral_rank.models.recurrent.language_model import LanguageModel
 from spectral_rank.training.gradient_probe import gradient_probes
 from spectral_rank.training.jacobian_probe import jacobian_probes
+from spectral_rank.training.passes import Pass
 from spectral_rank.training.run_record import Probes
 from spectral_rank.training.run_settings import ProbeSettings, RunSettings
 from spectral_rank.training.spectrum_probe import spectrum_probes
@@ -35,7 +36,13 @@ def is_due(probes: ProbeSettings | None, step: int, steps: int) -> bool:
     return any(_falls_on(step, interval, steps) for interval in every)
 
 
-def measure(settings: RunSettings, model: LanguageModel, text: Text, step: int) -> Probes:
+def measure(
+    settings: RunSettings,
+    model: LanguageModel,
+    text: Text,
+    step: int,
+    gradient: Pass | None = None,
+) -> Probes:
     """Everything that is due at a step.
 
     In a data-parallel run one process measures.
@@ -45,6 +52,7 @@ def measure(settings: RunSettings, model: LanguageModel, text: Text, step: int) 
         model: the network as it is at that step, not wrapped.
         text: the text of the run.
         step: optimizer steps done, 0 to the steps of the run.
+        gradient: how the network's gradient is computed; its backward pass if nothing is given.
 
     Raises:
         DomainError: if the step is out of range, or the text too short for a sequence.
@@ -58,7 +66,7 @@ def measure(settings: RunSettings, model: LanguageModel, text: Text, step: int) 
     jacobians = _falls_on(step, probes.jacobians_every, steps)
     return Probes(
         spectra=spectrum_probes(model, step) if spectra else (),
-        gradients=gradient_probes(settings, model, text, step) if gradients else (),
+        gradients=gradient_probes(settings, model, text, step, gradient) if gradients else (),
         jacobians=jacobian_probes(settings, model, text, step) if jacobians else (),
     )
 
