@@ -23,6 +23,12 @@ two points more.
 The plan's seven ratios, and one half: in a trial run of a seed that is not used the loss still fell
 at 0.30, and a knee beyond must be seen from both sides."""
 
+SNAPSHOTS = 6
+"""How often spectra and gradients are measured while a network trains that 4.2 follows."""
+
+LOOKS = 30
+"""How often its validation loss is looked at."""
+
 REFERENCE_WIDTH = 128
 """Width at which the learning rate of a profile is meant."""
 
@@ -109,7 +115,7 @@ def run_settings(
     steps: int | None = None,
     learning_rate: float | None = None,
     train_bytes: int | None = None,
-    snapshots: int = 6,
+    snapshots: int | None = None,
 ) -> RunSettings:
     """The run of one network.
 
@@ -124,8 +130,15 @@ def run_settings(
         steps: optimizer steps.
         learning_rate: at this width; by default that of the config, scaled to the width.
         train_bytes: how many bytes of the training part are used.
-        snapshots: how often spectra and gradients are measured on the way.
+        snapshots: how often spectra and gradients are measured on the way; by default `SNAPSHOTS`
+            times for the networks that 4.2 follows, and once, at the end, for others.  Where it is
+            once, the validation loss is looked at only at both ends, too.
     """
+    if snapshots is None:
+        is_plain = (kind, learning_rate, train_bytes) == ("elman", None, None)
+        is_followed = is_plain and width in (None, config.width)
+        has_sweep = recurrent_rank is not None or input_rank is None
+        snapshots = SNAPSHOTS if is_followed and has_sweep else 1
     width = config.width if width is None else width
     steps = config.steps if steps is None else steps
     if learning_rate is None:
@@ -148,7 +161,7 @@ def run_settings(
                 "length": config.length,
                 "learning_rate": learning_rate,
                 "precision": config.precision,
-                "evaluate_every": max(1, steps // 30),
+                "evaluate_every": max(1, steps // LOOKS) if snapshots > 1 else steps,
             }
         ),
         data=DataSettings(corpus=config.corpus, train_bytes=train_bytes),
