@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import re
 import resource
@@ -5,15 +7,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from spectral_rank import train_command
 from spectral_rank.cli import app
 from spectral_rank.measurement.command import MeasuredFile
 from spectral_rank.spectra.checkpoint import open_checkpoint
 from spectral_rank.spectra.factors import Product, select
+from spectral_rank.training import checkpoints, run_store
+from spectral_rank.training.progress import Progress
 from spectral_rank.training.run_record import RunRecord
 from spectral_rank.training.run_settings import ProbeSettings
 
@@ -145,8 +152,13 @@ def test_the_same_command_goes_on_and_other_settings_are_one_error(tmp_path: Pat
         (["--seed", str(2**63)], f"--seed: {2**63}: Input should be less than"),
         (["--width", str(10**9)], "--width: width = 1000000000: width must be smaller: it takes"),
         (["--width", str(10**40)], "--width: width = "),
+        (["--width", str(10**160)], "e+312 GiB or more"),
         (["--layers", str(10**13)], "--layers: layers = "),
         (["--batch", str(10**15)], "--batch: batch = "),
+        (
+            ["--batch", str(10**12), "--accumulate", str(10**12)],
+            "--batch: batch = 1000000000000: batch must be smaller: it takes",
+        ),
         (["--accumulate", "0"], "--accumulate: 0"),
         (["--accumulate", "3"], "--accumulate: accumulate = 3: accumulate must be at most"),
         (["--lr", "inf"], "--lr: inf: Input should be a finite number"),
@@ -160,6 +172,7 @@ def test_the_same_command_goes_on_and_other_settings_are_one_error(tmp_path: Pat
         (["--length", str(10**30)], "--length: length = "),
         (["--length", "1000000"], "--length: length = 1000000: length must be at most"),
         (["--corpus", "missing"], "there is none of this name"),
+        (["--corpus", "n" * 300], "--corpus: corpus = "),
         (["--corpus", "."], "a file: this is none"),
         (["--precision", "bf16"], "--precision: precision = 'bf16'"),
         (["--device", "cuda:99"], "--device: device = 'cuda:99'"),
@@ -199,6 +212,112 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
     assert "File too large" in found.stdout
     assert "Traceback" not in found.stdout + found.stderr
     assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "option"),
+    [
+        ({"SPECTRAL_RANK_CUDA_GRAPHS": "2"}, "SPECTRAL_RANK_CUDA_GRAPHS"),
+        ({"SPECTRAL_RANK_CACHE": f"{shutil.__file__}/cache"}, "cache folder"),
+    ],
+)
+def test_an_error_of_the_environment_names_no_option(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], option: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, output = train(*ON_TEXT)
+    assert code == 2
+    assert f"Invalid value for {option}: {option} = " in output
+
+
+LIMITED = """
+import os, resource, sys
+import torch._dynamo, spectral_rank.training.run_store
+from spectral_rank.cli import app
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * os.sysconf("SC_PAGE_SIZE") + 200 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+app()
+"""
+"""The command in a process with room for 200 MiB."""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this is no Linux")
+def test_too_little_memory_is_one_clear_error() -> None:
+    large = ["--batch", "400", "--length", "1000", "--no-probes"]  # logits of 390 MiB
+    found = subprocess.run(
+        [sys.executable, "-c", LIMITED, "train", *ON_TEXT, *large],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1, found.stderr
+    assert found.stdout.startswith("error: cpu has not enough memory: take a smaller --batch")
+    assert "Traceback" not in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "is_of_memory"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("shapes cannot be multiplied"), False),
+    ],
+)
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_each_process_tells_of_its_own_memory(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, is_of_memory: bool, rank: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run_store, "trained_in", fail)
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, rank)
+    for name in ("WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "2")
+    found = CliRunner().invoke(app, ["train", *ON_TEXT])
+    assert found.output.startswith("error: cpu has not enough memory") == is_of_memory
+    assert (found.exception is error) != is_of_memory
+
+
+@pytest.mark.parametrize("last", [0, 4])
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_an_interrupted_run_promises_what_it_has_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: int, rank: str
+) -> None:
+    trained_in = run_store.trained_in
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == last:
+            raise KeyboardInterrupt
+
+    def begun(*arguments: Any, **named: Any) -> object:
+        return trained_in(*arguments, **named | {"observer": interrupt})
+
+    monkeypatch.setattr(run_store, "trained_in", begun)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    code, output = train(*ON_TEXT, "--no-probes")
+    assert code == 130
+    assert (tmp_path / "run" / train_command.CHECKPOINT_FILE).exists() == (last > 0)
+    advice = "; the same command goes on from the last checkpoint" if last else ""
+    assert output == (f"interrupted{advice}\n" if rank == "0" else "")
+
+
+def test_the_name_of_a_checkpoint_is_the_one_it_has() -> None:
+    assert train_command.CHECKPOINT_FILE == checkpoints.CHECKPOINT_FILE
+
+
+def test_a_folder_without_locks_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    code, output = train(*ON_TEXT)
+    assert (code, output) == (1, "error: run: cannot be written: No locks available\n")
 
 
 def test_torchrun_gives_the_same_network(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -39,8 +41,18 @@ LOOKS = 10
 LIMITS = {"steps": 2**53, "learning_rate": 1e30, "weight_decay": 1e30, "clip": 1e30}
 """Largest values of settings: floats tell such steps apart, and hold the products of the others."""
 
-OPTIONS = {"recurrent_rank": "--rank", "learning_rate": "--lr"}
+OPTIONS = {"recurrent_rank": "rank", "learning_rate": "lr"}
 """Options whose name is not that of the setting."""
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+"""As `spectral_rank.training.checkpoints.CHECKPOINT_FILE`, whose module loads torch."""
+
+NO_MEMORY = ("allocate memory", "out of memory", "bad_alloc")
+"""Words of torch when memory has run out: on a CPU, on a GPU, and within C++."""
+
+
+class _NoMemoryError(TrainingError):
+    """This process has run out of memory, whatever the others do."""
 
 
 def train_command(
@@ -136,11 +148,13 @@ def train_command(
     except DomainError as error:
         raise _refused(_option(error.argument), str(error)) from None
     except TrainingError as error:
-        if _speaks():
+        # The others can only say that this process has ended.
+        if _speaks() or isinstance(error, _NoMemoryError):
             console.print(f"[bold red]error:[/bold red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("interrupted; the same command goes on from the last checkpoint")
+        if _speaks():
+            console.print(_interrupted(out))
         raise typer.Exit(130) from None
 
 
@@ -166,6 +180,11 @@ def _require_memory(settings: RunSettings, device: str) -> None:
         _refuse_size("width", model.width, table + layer, available)
     if table + layer * model.layers > available:
         _refuse_size("layers", model.layers, table + layer * model.layers, available)
+    # The bytes of a whole batch, as int64: every process draws it, and takes its part.
+    row = 8 * (training.length + 1)
+    if row * training.batch > available:
+        name = "length" if row > available else "batch"
+        _refuse_size(name, getattr(training, name), row * training.batch, available)
     # The states and the logits of one part, which several machines may share, or a GPU holds.
     sequence = 4 * training.length * (model.width + model.vocabulary)
     part = sequence * (training.batch // training.accumulate)
@@ -175,9 +194,9 @@ def _require_memory(settings: RunSettings, device: str) -> None:
 
 
 def _refuse_size(name: str, value: int, needed: int, available: int) -> NoReturn:
-    rule = (
-        f"smaller: it takes {needed / 2**30:.3g} GiB or more, and here are {available / 2**30:.3g}"
-    )
+    # As a Decimal: such a size may overflow a float.
+    gibibytes = Decimal(needed) / 2**30
+    rule = f"smaller: it takes {gibibytes:.3g} GiB or more, and here are {available / 2**30:.3g}"
     raise DomainError(name, value, rule)
 
 
@@ -185,14 +204,34 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
     # Loading torch takes seconds, which a wrong option should not cost.
     import torch
 
-    from spectral_rank.training.parallel import is_first_process
-    from spectral_rank.training.run_store import MODEL_FILE, RECORD_FILE, trained_in
+    from spectral_rank.training.parallel import is_first_process, own_device
+    from spectral_rank.training.run_store import trained_in
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     _require_memory(settings, device)
-    if not is_first_process():
-        trained_in(out, settings, device=device)
-        return
+    try:
+        if is_first_process():
+            record = _shown(console, settings, out, device)
+        else:
+            trained_in(out, settings, device=device)
+            return
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        advice = "take a smaller --batch, --length or --width, or a larger --accumulate"
+        raise _NoMemoryError(f"{own_device(device)} has not enough memory: {advice}") from None
+    _tell(console, record, out)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether memory has run out: numpy has a type for it, torch mostly words."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
+def _shown(console: Console, settings: RunSettings, out: Path, device: str) -> RunRecord:
+    """The record of a run whose progress is shown."""
+    from spectral_rank.training.run_store import trained_in
+
     columns = (
         TextColumn("training"),
         BarColumn(),
@@ -218,11 +257,13 @@ def _train(console: Console, settings: RunSettings, out: Path, device: str | Non
                     f"{_speed(progress)}"
                 )
 
-        try:
-            record = trained_in(out, settings, device=device, observer=show).record
-        except torch.OutOfMemoryError:
-            advice = "take a smaller --batch, --length or --width, or a larger --accumulate"
-            raise TrainingError(f"{device} has not enough memory: {advice}") from None
+        return trained_in(out, settings, device=device, observer=show).record
+
+
+def _tell(console: Console, record: RunRecord, out: Path) -> None:
+    """Print what has come out, and where it lies."""
+    from spectral_rank.training.run_store import MODEL_FILE, RECORD_FILE
+
     console.print(
         f"{record.evaluations[-1].bits_per_byte:.4f} bits per byte on validation text after "
         f"{record.step} steps, {record.parameters} parameters, {record.seconds:.1f} s"
@@ -305,5 +346,15 @@ def _speaks() -> bool:
     return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
+def _interrupted(out: Path) -> str:
+    """The last words of an interrupted run, with a promise only if there is something kept."""
+    is_kept = (out / CHECKPOINT_FILE).exists()
+    advice = "; the same command goes on from the last checkpoint" if is_kept else ""
+    return f"interrupted{advice}"
+
+
 def _option(name: str) -> str:
-    return OPTIONS.get(name, f"--{name.replace('_', '-')}")
+    """The option of this name or for this setting; the name itself if there is none."""
+    option = OPTIONS.get(name, name)
+    is_option = option in inspect.signature(train_command).parameters
+    return f"--{option.replace('_', '-')}" if is_option else name

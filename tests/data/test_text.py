@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import time
@@ -229,6 +230,43 @@ def test_an_unreadable_file_is_one_error(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(DomainError, match="permission denied"):
         open_text(path)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_path_that_no_system_takes_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DomainError, match=r"corpus = .*: corpus must be a file|a readable file"):
+        open_text(tmp_path / ("n" * 300))
+
+    def refuse(self: Path, **_: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    # As in a folder that may not be entered; root may enter all.
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(DomainError, match="a readable file: Permission denied"):
+        open_text(tmp_path / "text")
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_link_to_nothing_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        (tmp_path / f"module{number}.py").write_text(f"# {number}\n" * 20)
+    monkeypatch.setattr(text_module.sysconfig, "get_path", lambda _: str(tmp_path))
+    whole = open_text()
+    (tmp_path / "nothing.py").symlink_to(tmp_path / "missing")
+    assert open_text().sha256 == whole.sha256
+
+
+def test_a_user_without_a_home_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SPECTRAL_RANK_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    for chosen in (None, "~/cache"):
+        if chosen is not None:
+            monkeypatch.setenv("SPECTRAL_RANK_CACHE", chosen)
+        with pytest.raises(DomainError, match="SPECTRAL_RANK_CACHE must be set to a folder"):
+            open_text(__file__)
 
 
 def test_a_cache_that_cannot_be_written_is_one_error(

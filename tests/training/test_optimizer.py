@@ -7,8 +7,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from torch import nn
 
+from spectral_rank.formulas.domain import DomainError
 from spectral_rank.training.optimizer import (
     build_optimizer,
     keep_evaluated_weights,
@@ -109,6 +111,14 @@ def test_the_rate_that_is_told_is_the_one_of_schedulefree() -> None:
         model(torch.ones(3)).sum().backward()
         optimizer.step()
         assert told == pytest.approx(optimizer.param_groups[0]["scheduled_lr"])
+
+
+def test_schedulefree_without_an_average_is_one_error() -> None:
+    with pytest.raises(ValidationError, match="the first above 0") as caught:
+        TrainingSettings(steps=1, optimizer="schedulefree", betas=(0.0, 0.99))
+    [error] = caught.value.errors()
+    assert isinstance(error["ctx"]["error"], DomainError)
+    assert TrainingSettings(steps=1, betas=(0.0, 0.99)).betas[0] == 0
 
 
 def test_schedulefree_that_is_not_installed_is_one_error() -> None:

@@ -1,6 +1,11 @@
+import os
+import resource
 import shutil
 import socket
+import time
 from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ from tests.processes import fresh_processes
 from tests.training.runs import kept, tiny, train_together, without_time
 
 from spectral_rank.formulas.domain import DomainError
+from spectral_rank.training import parallel
 from spectral_rank.training.errors import TrainingError
 from spectral_rank.training.loop import Trained, train
 from spectral_rank.training.parallel import Group, is_first_process, joined, own_device
@@ -40,15 +46,20 @@ def test_one_process_is_a_group_of_its_own() -> None:
         assert group.from_first("text") == "text"
 
 
-def in_two(
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def two_started(
     settings: RunSettings,
     folder: Path,
     ask: Callable[[RunSettings, Path], Trained] = train,
     other_folder: Path | None = None,
-) -> list[int | None]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+) -> list[BaseProcess]:
+    port = free_port()
     folder.mkdir(exist_ok=True)
     workers = [
         fresh_processes().Process(target=train_together, args=(ask, settings, place, rank, 2, port))
@@ -56,9 +67,26 @@ def in_two(
     ]
     for worker in workers:
         worker.start()
+    return list(workers)
+
+
+def ends(workers: list[BaseProcess]) -> list[int | None]:
+    """Exit codes; ``None`` for one that hangs, which is then killed."""
     for worker in workers:
-        worker.join()
-    return [worker.exitcode for worker in workers]
+        worker.join(120)
+    codes = [worker.exitcode for worker in workers]
+    for worker in workers:
+        worker.kill()
+    return codes
+
+
+def in_two(
+    settings: RunSettings,
+    folder: Path,
+    ask: Callable[[RunSettings, Path], Trained] = train,
+    other_folder: Path | None = None,
+) -> list[int | None]:
+    return ends(two_started(settings, folder, ask, other_folder))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "schedulefree"])
@@ -135,6 +163,38 @@ def test_two_processes_keep_what_they_have_trained(
     assert (tmp_path / "two" / "record.json").exists()
 
 
+def kept_on_a_full_disk(settings: RunSettings, folder: Path) -> Trained:
+    """As `kept`, but the first process cannot write more than a few lines."""
+    if os.environ["RANK"] == "0":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+    return kept(settings, folder)
+
+
+def test_an_error_of_the_first_process_is_one_error_in_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    assert in_two(tiny(), tmp_path / "two", kept_on_a_full_disk) == [1, 1]
+    first, second = (tmp_path / "two" / f"{rank}.error" for rank in range(2))
+    assert first.read_text().startswith("CheckpointError")
+    assert "File too large" in first.read_text()
+    assert second.read_text() == f"TrainingError: {parallel.ENDED}"
+
+
+def test_a_process_that_is_killed_is_one_error_in_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECTRAL_RANK_CACHE", str(tmp_path / "cache"))
+    folder, endless = tmp_path / "two", tiny(steps=10**6, evaluate_every=10**6)
+    first, second = workers = two_started(endless, folder)
+    while not (folder / "checkpoint.safetensors").exists() and first.is_alive():
+        time.sleep(0.05)
+    second.kill()
+    assert ends(workers) == [1, -9]
+    assert (folder / "0.error").read_text() == f"TrainingError: {parallel.ENDED}"
+    assert (folder / "checkpoint.safetensors").exists()
+
+
 TORCHRUN = {
     "WORLD_SIZE": "2",
     "RANK": "1",
@@ -159,6 +219,17 @@ def test_half_an_environment_of_torchrun_is_one_error(
     for call in (is_first_process, lambda: joined("cpu").__enter__()):
         with pytest.raises(TrainingError, match=f"{next(iter(wrong))} is .*torchrun"):
             call()
+
+
+def test_processes_that_do_not_find_each_other_are_one_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parallel, "PATIENCE", timedelta(seconds=1))
+    port = str(free_port())
+    for name, value in (TORCHRUN | {"MASTER_PORT": port}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainingError, match=f"MASTER_ADDR=127.0.0.1, MASTER_PORT={port}"):
+        joined("cpu").__enter__()
 
 
 def test_a_process_of_torchrun_knows_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

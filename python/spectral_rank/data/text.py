@@ -181,13 +181,17 @@ def open_text(corpus: str | Path | None = None) -> Text:
 
     Raises:
         DomainError: if the file is missing, no file, empty or not readable, or the cache folder
-            cannot be written.
+            cannot be written, or as `spectral_rank.cache.cache_folder`.
     """
     if corpus is None:
         return _standard_library()
     path = Path(corpus)
-    _require_readable(path)
-    description = _describe_file(path.resolve())
+    try:
+        _require_readable(path)
+        description = _describe_file(path.resolve())
+    except OSError as error:  # a name too long, a folder that may not be entered, a bad disk
+        rule = f"a readable file: {error.strerror or error}"
+        raise DomainError("corpus", str(path), rule) from None
     return _mapped(str(path), path, description)
 
 
@@ -259,12 +263,15 @@ def _standard_library() -> Text:
 
 
 def _sources(root: Path) -> Iterator[str]:
-    """Relative paths of the source files, with slashes."""
+    """Relative paths of the source files that can be read, with slashes."""
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
         for name in names:
-            if name.endswith(".py") and not name.startswith(SKIPPED_PREFIX):
-                yield (Path(folder) / name).relative_to(root).as_posix()
+            path = Path(folder) / name
+            is_source = name.endswith(".py") and not name.startswith(SKIPPED_PREFIX)
+            # A package manager may leave links to nothing.
+            if is_source and os.access(path, os.R_OK):
+                yield path.relative_to(root).as_posix()
 
 
 def is_validation(name: str) -> bool:

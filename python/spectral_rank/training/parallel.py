@@ -22,6 +22,9 @@ from spectral_rank.training.errors import TrainingError
 PATIENCE = timedelta(hours=2)
 """How long a process waits for the others: the first alone takes the looks, which can be long."""
 
+ENDED = "another process of this run has ended; what was done up to the last checkpoint is kept"
+"""What a process says that waits for one that failed or was killed."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -62,12 +65,16 @@ class Group:
         Args:
             model: the network; each parameter has a gradient.
             loss: this process's share, shape ``()``.
+
+        Raises:
+            TrainingError: if another process has ended.
         """
         if self.size == 1:
             return loss
         gradients = [entry.grad for entry in model.parameters() if entry.grad is not None]
         flat = torch.cat([entry.reshape(-1) for entry in gradients] + [loss.detach().reshape(1)])
-        dist.all_reduce(flat)
+        with _one_error(ENDED):
+            dist.all_reduce(flat)
         sizes = [entry.numel() for entry in gradients]
         *summed, total = torch.split(flat, [*sizes, 1])
         for entry, value in zip(gradients, summed, strict=True):
@@ -75,19 +82,29 @@ class Group:
         return total.squeeze()
 
     def from_first(self, text: str) -> str:
-        """The text of the first process, in all."""
+        """The text of the first process, in all.
+
+        Raises:
+            TrainingError: if another process has ended.
+        """
         if self.size == 1:
             return text
         box = [text]
-        dist.broadcast_object_list(box, src=0, device=self.device)
+        with _one_error(ENDED):
+            dist.broadcast_object_list(box, src=0, device=self.device)
         return box[0]
 
     def gathered(self, text: str) -> list[str]:
-        """The texts of all processes, in their order."""
+        """The texts of all processes, in their order.
+
+        Raises:
+            TrainingError: if another process has ended.
+        """
         if self.size == 1:
             return [text]
         texts = [""] * self.size
-        dist.all_gather_object(texts, text)
+        with _one_error(ENDED):
+            dist.all_gather_object(texts, text)
         return texts
 
 
@@ -125,7 +142,7 @@ def joined(device: str) -> Iterator[Group]:
 
     Raises:
         DomainError: as `own_device`.
-        TrainingError: as `process_count`.
+        TrainingError: as `process_count`, or if the processes do not find each other.
     """
     place = own_device(device)
     size = process_count()
@@ -137,7 +154,8 @@ def joined(device: str) -> Iterator[Group]:
     is_mine = not dist.is_initialized()
     if is_mine:
         backend = "nccl" if place.type == "cuda" else "gloo"
-        dist.init_process_group(backend, timeout=PATIENCE)
+        with _one_error(_not_found()):
+            dist.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Group(dist.get_rank(), size, place)
     finally:
@@ -182,6 +200,25 @@ def require_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= count:
         raise DomainError("device", name, f"one that is there: {count} GPUs are")
     return device
+
+
+@contextmanager
+def _one_error(message: str) -> Iterator[None]:
+    """Give what torch says of the other processes, in the body, as one error with this message."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        raise TrainingError(message) from error
+
+
+def _not_found() -> str:
+    place = ", ".join(f"{name}={os.environ[name]}" for name in ("MASTER_ADDR", "MASTER_PORT"))
+    return (
+        f"the processes could not find each other at {place}: the first one listens there, on a "
+        f"port that must be free"
+    )
 
 
 def _number(name: str, at_least: int) -> int:

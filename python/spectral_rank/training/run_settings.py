@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from spectral_rank.formulas.domain import DomainError
 from spectral_rank.models.recurrent.settings import ModelSettings
 
 Optimizer = Literal["adamw", "schedulefree"]
@@ -43,7 +44,7 @@ class TrainingSettings(_Settings):
         warmup_share: share of the steps over which the learning rate rises linearly.
         final_share: learning rate at the end over that at the top (cosine in between).
         weight_decay: of AdamW, on matrices only.
-        betas: of AdamW.
+        betas: of AdamW; for ``schedulefree`` the first is above 0.
         clip: largest norm of the gradient; ``None`` for no clipping.
         optimizer: ``adamw`` with warm-up and cosine, or ``schedulefree`` (an optional extra).
         precision: type of the computation; ``bf16`` needs a GPU and keeps float32 weights.
@@ -52,6 +53,10 @@ class TrainingSettings(_Settings):
             the end as well.
         evaluation_batches: batches of a look, the same at every look.
         checkpoint_every: steps between checkpoints.
+
+    Raises:
+        pydantic.ValidationError: a ``ValueError``, if a number is outside its range, or the first
+            of the ``betas`` of ``schedulefree`` is 0.
     """
 
     steps: int = Field(ge=1)
@@ -69,6 +74,14 @@ class TrainingSettings(_Settings):
     evaluate_every: int = Field(default=100, ge=1)
     evaluation_batches: int = Field(default=16, ge=1)
     checkpoint_every: int = Field(default=500, ge=1)
+
+    @model_validator(mode="after")
+    def _average_can_be_found(self) -> Self:
+        if self.optimizer == "schedulefree" and self.betas[0] == 0:
+            # The average that a look needs is found from the weights by a division by it.
+            rule = "two numbers, the first above 0: schedulefree divides by it"
+            raise DomainError("betas", self.betas, rule)
+        return self
 
 
 class ProbeSettings(_Settings):

@@ -53,6 +53,7 @@ COMPUTING = (
     "models/recurrent/*.py",
     "spectra/effective_rank.py",
     "spectra/jacobian.py",
+    "training/cuda_graph.py",
     "training/loop.py",
     "training/loss.py",
     "training/optimizer.py",
@@ -257,6 +258,8 @@ def _locked(folder: Path, *, wait: bool) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BusyError(f"{folder}: another process trains here") from None
+        except OSError as error:  # a file system without locks
+            raise _unwritable(folder, error) from None
         yield
 
 

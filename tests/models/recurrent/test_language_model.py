@@ -145,7 +145,7 @@ def test_bf16_is_near_float32(kind: Kind, residual: bool, norm: bool, tied: bool
 
 
 @pytest.mark.parametrize("kind", ["elman", "linear"])
-@pytest.mark.parametrize("width", [10**7, 10**12, 10**30])
+@pytest.mark.parametrize("width", [10**7, 10**12, 10**30, 10**160])
 def test_weights_that_no_memory_holds_are_one_error(kind: Kind, width: int) -> None:
     with pytest.raises(
         DomainError, match=r"such that the weights, here .* GiB, fit into the memory"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from decimal import Decimal
 
 import torch
 from torch import Tensor, nn
@@ -172,7 +173,9 @@ def _require_memory(settings: ModelSettings, dtype: torch.dtype) -> None:
     needed = (tables + settings.layers * layer) * dtype.itemsize
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
-        sizes = f"{needed / 2**30:.3g} GiB, fit into the memory, {there / 2**30:.3g} GiB"
+        # As a Decimal: such a size may overflow a float.
+        gibibytes = Decimal(needed) / 2**30
+        sizes = f"{gibibytes:.3g} GiB, fit into the memory, {there / 2**30:.3g} GiB"
         raise DomainError("width", width, f"such that the weights, here {sizes}")
 
 
