@@ -131,3 +131,13 @@ def test_experiments_share_their_runs():
     plateau = {run.digest() for run in runs("e1_1_trained_spectrum", "cpu")}
     for name in ("e1_2_which_law", "e2_1_nonlinearity", "e4_1_evolution"):
         assert plateau & {run.digest() for run in runs(name, "cpu")}
+
+
+@pytest.mark.parametrize("profile", ["cpu", "gpu"])
+def test_a_network_is_followed_only_if_its_way_is_read(profile):
+    followed = {run.digest() for run in runs("e4_2_conditioning", profile)}
+    followed |= {run.digest() for run in runs("e2_1_nonlinearity", profile)}
+    for name in NAMES:
+        for run in runs(name, profile):
+            is_followed = run.training.evaluate_every < run.training.steps
+            assert is_followed == (run.digest() in followed)
