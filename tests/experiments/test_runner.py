@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spectral_rank.experiments.commands import app
-from spectral_rank.experiments.engines import Engine
+from spectral_rank.experiments.engines import Engine, Workers
 from spectral_rank.experiments.errors import (
     AlreadyRunningError,
     CellsFailedError,
@@ -218,6 +218,28 @@ def test_a_killed_worker_is_one_error_and_keeps_the_rest(
         run(experiment, "smoke", options)
     assert run(experiment, "smoke", options).measurements == reference.measurements
     assert len((tmp_path / "log").read_text().splitlines()) == 7
+
+
+def test_runs_share_their_workers_until_one_is_killed(tmp_path: Path) -> None:
+    old = '    """Draw and average."""\n'
+    note = f'{old}    open({str(tmp_path / "log")!r}, "a").write(f"{{os.getpid()}}\\n")\n'
+    dead = old, f'    os.kill(os.getpid(), 9) if cell["seed"] == 1 else None\n{note}'
+    seen = []
+    with Workers() as workers:
+        for place, change in enumerate([(old, note), (old, note), dead, (old, note)]):
+            write(tmp_path / str(place), change)
+            experiment = load(tmp_path / str(place) / "tiny.py")
+            options = Options(tmp_path / str(place) / "results", jobs=1)
+            try:
+                assert len(run(experiment, "smoke", options, workers=workers).measurements) == 6
+            except WorkerLostError:
+                assert place == 2
+            seen.append(set((tmp_path / "log").read_text().split()))
+            (tmp_path / "log").unlink()
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0] | seen[3]) == 2
+    for worker in map(int, seen[3]):
+        assert not alive(worker)
 
 
 def test_an_interrupted_run_says_so_and_goes_on(

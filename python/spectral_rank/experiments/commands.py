@@ -23,7 +23,7 @@ from rich.table import Table
 
 from spectral_rank.experiments import summary as table
 from spectral_rank.experiments.corpus import Corpus, read_corpus, reads_corpus
-from spectral_rank.experiments.engines import Engine
+from spectral_rank.experiments.engines import Engine, Workers
 from spectral_rank.experiments.errors import (
     CellsFailedError,
     ExperimentError,
@@ -105,16 +105,17 @@ def run_command(
         if corpus is not None:
             selected = _readers(console, selected, named=bool(numbers))
         failed = False
-        for experiment in selected:
-            try:
-                if judge_again:
-                    _judge_again(console, experiment, profile, options)
-                else:
-                    _run_with_progress(console, experiment, profile, options)
-            except (CellsFailedError, ProtocolError) as error:
-                # The fault of one experiment; the next one may well run.
-                _print_error(console, error)
-                failed = True
+        with Workers() as workers:
+            for experiment in selected:
+                try:
+                    if judge_again:
+                        _judge_again(console, experiment, profile, options)
+                    else:
+                        _run_with_progress(console, experiment, profile, options, workers)
+                except (CellsFailedError, ProtocolError) as error:
+                    # The fault of one experiment; the next one may well run.
+                    _print_error(console, error)
+                    failed = True
     if failed:
         raise typer.Exit(1)
 
@@ -139,7 +140,11 @@ def _readers(console: Console, experiments: Sequence[Experiment], named: bool) -
 
 
 def _run_with_progress(
-    console: Console, experiment: Experiment, profile: ProfileName, options: Options
+    console: Console,
+    experiment: Experiment,
+    profile: ProfileName,
+    options: Options,
+    workers: Workers,
 ) -> None:
     columns = (
         TextColumn(f"{experiment.id} {profile}"),
@@ -157,7 +162,7 @@ def _run_with_progress(
         def observe(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        result = run(experiment, profile.value, options, observe)
+        result = run(experiment, profile.value, options, observe, workers)
     _print_verdict(console, result, _staleness(experiment, result))
 
 

@@ -18,7 +18,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import StrEnum
 from multiprocessing import active_children, get_context, parent_process
-from typing import Any
+from multiprocessing.process import BaseProcess
+from typing import Any, Self
 
 from spectral_rank.experiments.cell import (
     THREAD_VARIABLES,
@@ -40,39 +41,71 @@ class Engine(StrEnum):
     RAY = "ray"
 
 
-def on_processes(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """Measure the tasks in processes of this machine.
+class Workers:
+    """Processes of this machine that measure cells, kept from one run to the next.
 
-    The processes are fresh, so that the number of threads holds for every library, and end when
-    this process does, even if it is killed.
-
-    Args:
-        tasks: the cells, all with the same number of threads.
-        jobs: how many run at a time.
-
-    Raises:
-        WorkerLostError: if a process ends without an answer.
+    They are fresh when they start, so that the number of threads holds for every library, and end
+    with the ``with`` block, or with this process, even if it is killed.
     """
-    waiting, running = deque(tasks), dict[Future[Outcome], Task]()
-    others = set(active_children())
-    with thread_environment(tasks[0].threads):
-        pool = ProcessPoolExecutor(
-            min(jobs, len(tasks)), mp_context=get_context("spawn"), initializer=_end_with_parent
-        )
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    task = waiting.popleft()
-                    with _interrupts_held_back():
-                        running[pool.submit(measure, task)] = task
-                yield from _finished(running)
-        except BrokenProcessPool:
-            raise _lost(running.values()) from None
-        finally:
-            if running:
-                for child in set(active_children()) - others:
-                    child.terminate()
-            pool.shutdown(cancel_futures=True)
+
+    def __init__(self) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._shape = (0, 0)
+        self._others: set[BaseProcess] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def outcomes(self, tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+        """Measure the tasks.
+
+        Args:
+            tasks: the cells, at least one, all with the same number of threads.
+            jobs: how many run at a time.
+
+        Raises:
+            WorkerLostError: if a process ends without an answer.
+        """
+        waiting, running = deque(tasks), dict[Future[Outcome], Task]()
+        with thread_environment(tasks[0].threads):
+            pool = self._ready(tasks[0].threads, jobs)
+            try:
+                while waiting or running:
+                    while waiting and len(running) < jobs:
+                        task = waiting.popleft()
+                        with _interrupts_held_back():
+                            running[pool.submit(measure, task)] = task
+                    yield from _finished(running)
+            except BrokenProcessPool:
+                self._end()
+                raise _lost(running.values()) from None
+            finally:
+                if running:
+                    self._end()
+
+    def _ready(self, threads: int, jobs: int) -> ProcessPoolExecutor:
+        """The processes: those there are, if they have that many threads and are that many."""
+        if self._pool is not None and self._shape != (threads, jobs):
+            self._pool.shutdown()
+            self._pool = None
+        if self._pool is None:
+            self._shape, self._others = (threads, jobs), set(active_children())
+            self._pool = ProcessPoolExecutor(
+                jobs, mp_context=get_context("spawn"), initializer=_end_with_parent
+            )
+        return self._pool
+
+    def _end(self) -> None:
+        """End the processes, whatever they do."""
+        if self._pool is not None:
+            for child in set(active_children()) - self._others:
+                child.terminate()
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
 @contextmanager

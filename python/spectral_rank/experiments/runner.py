@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from spectral_rank.experiments.cell import Failure, Outcome, Success, Task, json_values
 from spectral_rank.experiments.corpus import Corpus, with_corpus
-from spectral_rank.experiments.engines import Engine, on_processes, on_ray
+from spectral_rank.experiments.engines import Engine, Workers, on_ray
 from spectral_rank.experiments.errors import CellsFailedError, EngineError, ProtocolError
 from spectral_rank.experiments.instances import instance_names
 from spectral_rank.experiments.record import (
@@ -59,6 +59,7 @@ def run(
     profile: Profile,
     options: Options,
     observer: Observer = lambda done, total: None,
+    workers: Workers | None = None,
 ) -> ExperimentResult:
     """The result of an experiment, from its file if it is finished.
 
@@ -67,6 +68,7 @@ def run(
         profile: ``smoke``, ``cpu`` or ``gpu``.
         options: how to run.
         observer: is told how many cells are done.
+        workers: processes of this machine that several runs share; ``None`` for fresh ones.
 
     Raises:
         ProtocolError: if a function of the experiment returns something else than it should, or its
@@ -90,7 +92,7 @@ def run(
         elif stored := store.finished(experiment.id, config):
             partial.remove()
             return stored
-        records = _measure(experiment, config, cells, partial, options, observer)
+        records = _measure(experiment, config, cells, partial, options, observer, workers)
         result = _result(experiment, config, records)
         store.write(result, config)
         partial.remove()
@@ -161,6 +163,7 @@ def _measure(
     partial: PartialRun,
     options: Options,
     observer: Observer,
+    workers: Workers | None,
 ) -> list[CellRecord]:
     """The records of all cells, in their order; those that are stored already are read."""
     records: dict[int, CellRecord] = {}
@@ -175,7 +178,7 @@ def _measure(
         if i not in records
     ]
     observer(len(records), len(cells))
-    with closing(_outcomes(experiment, config, tasks, options)) as outcomes:
+    with closing(_outcomes(experiment, config, tasks, options, workers)) as outcomes:
         for outcome in outcomes:
             match outcome:
                 case Success(index, record):
@@ -190,7 +193,11 @@ def _measure(
 
 
 def _outcomes(
-    experiment: Experiment, config: Config, tasks: Sequence[Task], options: Options
+    experiment: Experiment,
+    config: Config,
+    tasks: Sequence[Task],
+    options: Options,
+    workers: Workers | None,
 ) -> Generator[Outcome, None, None]:
     """The outcomes of the tasks from the engine that was asked for."""
     if not tasks:
@@ -199,8 +206,11 @@ def _outcomes(
         if experiment.serial:
             raise EngineError(f"{experiment.id} measures time: it needs --engine local")
         yield from on_ray(tasks, options.jobs, options.address)
-    else:
-        yield from on_processes(tasks, local_jobs(experiment, config, options.jobs))
+        return
+    # What measures time starts from the same state wherever it stands among other runs.
+    shared = None if experiment.serial else workers
+    with Workers() if shared is None else nullcontext(shared) as measuring:
+        yield from measuring.outcomes(tasks, local_jobs(experiment, config, options.jobs))
 
 
 def local_jobs(experiment: Experiment, config: Config, jobs: int | None) -> int:
