@@ -84,6 +84,8 @@ def main() -> None:
     for heading in ("network", "pass", "first, s", "then, ms", "ratio", "95 % interval"):
         table.add_column(heading)
     for name, shape in networks(options.width, rank).items():
+        if options.network not in (None, name):
+            continue
         torch.compiler.reset()
         _measure(table, name, variants(shape, options.device), tokens, options)
     Console(width=120).print(table)
@@ -121,6 +123,7 @@ def _call(computed: Pass, tokens: Tensor) -> Callable[[], None]:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=networks(2, 1), help="this one alone")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--length", type=int, default=64)

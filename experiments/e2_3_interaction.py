@@ -73,6 +73,7 @@ THEOREMS: tuple[str, ...] = ()
 
 MARGIN = 0.10
 INTERACTION = "interaction, mean over ratios, nats per byte"
+BEYOND = "interaction beyond that at full rank, mean over ratios, nats per byte"
 COSTS = {
     "recurrent": "cost of low rank in W_h, mean over ratios, nats per byte",
     "input": "cost of low rank in W_x, mean over ratios, nats per byte",
@@ -111,12 +112,10 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     numbers["cost of low rank in both, mean over ratios, nats per byte"] = _averaged(
         config, measurements, partial(cost, family="both")
     )
-    numbers["interaction beyond that at full rank, mean over ratios, nats per byte"] = (
-        _beyond_factors(config, measurements)
-    )
+    numbers[BEYOND] = _beyond_factors(config, measurements)
     for ratio in (*config.ratios, FULL):
         each = [interaction(_losses(measurements, seed, ratio)) for seed in config.seeds]
-        numbers[f"interaction, ratio {ratio:g}, nats per byte"] = mean_interval(each)
+        numbers[at_ratio(ratio)] = mean_interval(each)
     for family in ("recurrent", "input", "both"):
         for ratio in (*config.ratios, FULL):
             each = [cost(_losses(measurements, seed, ratio), family) for seed in config.seeds]
@@ -126,7 +125,7 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     return Analysis(
         numbers=numbers,
         verdict=decide(numbers[INTERACTION], larger),
-        reason=_words(numbers, larger),
+        reason=_words(config, numbers, larger),
     )
 
 
@@ -178,16 +177,23 @@ def decide(interaction: Interval, larger_cost: float) -> Verdict:
     return Verdict.REFUTED if excludes_zero(interaction) else Verdict.UNDECIDED
 
 
-def _words(numbers: dict[str, Interval], larger: float) -> str:
-    found = numbers[INTERACTION]
+def _words(config: Settings, numbers: dict[str, Interval], larger: float) -> str:
+    found, first, last = numbers[INTERACTION], config.ratios[0], config.ratios[-1]
     recurrent, inputs = (numbers[name] for name in COSTS.values())
     meaning = "more" if found.value > 0 else "less"
     share = f", {abs(found.value) / larger:.0%} of the larger cost" if larger > 0 else ""
     return (
         f"Low rank costs {in_words(recurrent)} nats per byte in W_h and {in_words(inputs)} in W_x; "
         f"in both it costs {abs(found.value):.3g} {meaning} than the sum "
-        f"(interaction {in_words(found)}{share})."
+        f"(interaction {in_words(found)}{share}). It is {in_words(numbers[at_ratio(first)])} at "
+        f"ratio {first:g} and {in_words(numbers[at_ratio(last)])} at {last:g}; beyond that of "
+        f"factors at full rank it is {in_words(numbers[BEYOND])} on average."
     )
+
+
+def at_ratio(ratio: float) -> str:
+    """Name of the interaction at a ratio among the numbers."""
+    return f"interaction, ratio {ratio:g}, nats per byte"
 
 
 def draw(result: ExperimentResult, path: Path) -> None:

@@ -292,7 +292,9 @@ def _words(config: Settings, ratios: dict[int, Interval], numbers: dict[str, Int
     words = f"Best rate over that of rank one: {listed}. It goes like r^p, p: {in_words(p)}"
     cost = numbers.get(f"largest cost of one rate for all ranks, {FAMILIES['both']}, nats per byte")
     if cost is not None:
-        words += f"; one rate for all ranks costs at most {in_words(cost)} nats per byte"
+        words += (
+            f"; one rate for all ranks costs {in_words(cost)} nats per byte where it costs most"
+        )
     above = ", ".join(
         f"{in_words(numbers[_excess_label(FAMILIES['both'], _named(config, rank))])}"
         f" ({_named(config, rank)})"

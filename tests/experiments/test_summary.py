@@ -78,7 +78,7 @@ def test_a_row_says_all(tmp_path: Path) -> None:
     assert cells[4].endswith("<br>and 2 more in the result")
     assert cells[5:] == ["cpu", "[figure](figures/D.1.svg), [result](results/0.json)"]
     assert "it was more" in reason
-    assert "2026-11-23, 1.5 minutes on a machine" in reason
+    assert "2026-11-23, all cells 1.5 minutes, on a machine" in reason
 
 
 def test_smoke_is_marked_and_an_absent_figure_not_linked(tmp_path: Path) -> None:

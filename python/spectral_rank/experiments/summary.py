@@ -110,8 +110,8 @@ def _profile(result: ExperimentResult) -> str:
 
 def _reason(result: ExperimentResult) -> str:
     """Why the verdict is what it is, and what it took."""
-    took = f"{result.seconds / 60:.1f} minutes" if result.seconds >= 60 else "under a minute"
-    done = f"{result.finished:%Y-%m-%d}, {took} on {_inline(result.device)}"
+    minutes = f"{result.seconds / 60:.1f} minutes" if result.seconds >= 60 else "under a minute"
+    done = f"{result.finished:%Y-%m-%d}, all cells {minutes}, on {_inline(result.device)}"
     return (
         f"- **{result.id} {result.analysis.verdict}.** *Rule:* {_inline(result.rule)} "
         f"*Found:* {_inline(result.analysis.reason)} ({done})"
