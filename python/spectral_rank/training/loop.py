@@ -6,7 +6,8 @@ depends on.  So a run that is killed and goes on ends, on a CPU, with the same n
 
 On a GPU, ``float32`` means float32 (TF32 stays off, torch's default); ``bf16`` is the fast choice:
 autocast, with the weights and the optimizer in float32.  The passes are replayed there as CUDA
-graphs (`spectral_rank.training.cuda_graph`).
+graphs (`spectral_rank.training.cuda_graph`).  ``torch.compile`` is not used: on a CPU a compiled
+pass takes 1.1 to 1.4 times as long, after minutes of compiling (``benchmarks/passes.py``).
 """
 
 from __future__ import annotations
