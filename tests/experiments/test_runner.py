@@ -246,18 +246,20 @@ def test_an_interrupted_run_says_so_and_goes_on(
     tmp_path: Path, reference: ExperimentResult
 ) -> None:
     """Ctrl-C in a terminal, which reaches the workers as well."""
-    paused = ("pause: float = 0.0", "pause: float = 0.3")
-    write(tmp_path, logging(tmp_path), paused)
-    log, results = tmp_path / "log", tmp_path / "results"
+    log, results, free = tmp_path / "log", tmp_path / "results", tmp_path / "free"
+    # However slow the machine, the run has not ended by itself before.
+    wait = f'while cell["size"] > 10 and not os.path.exists({str(free)!r}): time.sleep(0.01)'
+    write(tmp_path, logging(tmp_path), ("time.sleep(config.pause)", wait))
     log.touch()
     process = start(tmp_path, results, output=subprocess.PIPE, start_new_session=True)
-    wait_until(process, log, 3)
+    wait_until(process, log, 5)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate()
     assert process.returncode == 130
     assert b"interrupted; finished cells are kept" in output
     assert b"Traceback" not in output
     assert list(results.rglob("[0-9].json"))
+    free.touch()
     found = run(load(tmp_path / "tiny.py"), "smoke", Options(results, jobs=1))
     assert found.measurements == reference.measurements
     assert len(log.read_text().splitlines()) <= 6 + 2
