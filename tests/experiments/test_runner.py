@@ -30,7 +30,13 @@ from spectral_rank.experiments.store import Store, read_result
 
 from .tiny import write
 
-COMMAND = [sys.executable, "-c", "from spectral_rank.experiments.commands import app; app()"]
+# A shell that starts these tests in the background has them ignore Ctrl-C.
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+COMMAND = [
+    sys.executable,
+    "-c",
+    f"{LISTEN}from spectral_rank.experiments.commands import app; app()",
+]
 KILLS = 20
 
 
