@@ -202,7 +202,7 @@ def _words(deciding: dict[str, Interval | None], measurements: list[dict[str, An
     parts = []
     for kind, (name, found) in zip(TRAINED_NETWORKS, deciding.items(), strict=True):
         runs = [m for m in measurements if m["kind"] == kind]
-        fall, loss = (float(np.mean([m[name] for m in runs])) for name in ("fall", "loss"))
+        fall, loss = (float(np.mean([m[key] for m in runs])) for key in ("fall", "loss"))
         forced = (
             "too few singular values for an exponent"
             if found is None

@@ -169,8 +169,8 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     found = over_seeds(slopes)
     numbers = {labelled(SLOPE, slopes): found}
     located = {w: each for w, each in knees.items() if all(k.edge != "nowhere" for k in each)}
-    if 2 <= len(located) < len(knees):
-        elsewhere = _slopes(located)
+    elsewhere = _slopes(located) if 2 <= len(located) < len(knees) else []
+    if elsewhere:
         numbers[labelled(SLOPE_ELSEWHERE, elsewhere)] = over_seeds(elsewhere)
     numbers |= {knee_label(knee_at(width), each): knee_ratio(each) for width, each in knees.items()}
     for width, each in knees.items():
@@ -189,7 +189,7 @@ def analyse(config: Settings, measurements: list[dict[str, Any]]) -> Analysis:
     return Analysis(
         numbers=numbers,
         verdict=decide(found, has_knee),
-        reason=f"The slope is {in_words(found)}{_elsewhere(numbers, list(located))}; "
+        reason=f"The slope is {in_words(found)}{_elsewhere(elsewhere, list(located))}; "
         f"{_theory(alphas)} What explains dense W_h: {dense_verdicts(measurements)}."
         f"{knees_in_words(every)}{'' if has_knee else NO_KNEE}",
     )
@@ -201,12 +201,11 @@ def _slopes(knees: dict[int, list[Knee]]) -> list[Bounded]:
     return [slope(logs, [k.bounded for k in each]) for each in zip(*knees.values(), strict=True)]
 
 
-def _elsewhere(numbers: dict[str, Interval], located: list[int]) -> str:
+def _elsewhere(slopes: list[Bounded], located: list[int]) -> str:
     """The slope over the widths that have knees, in words."""
-    found = [value for name, value in numbers.items() if name.startswith(SLOPE_ELSEWHERE)]
-    if not found:
+    if not slopes:
         return ""
-    return f" (over widths {located[0]} to {located[-1]}: {in_words(found[0])})"
+    return f" (over widths {located[0]} to {located[-1]}: {in_words(over_seeds(slopes))})"
 
 
 def _knees(config: Settings, measurements: list[dict[str, Any]]) -> dict[int, list[Knee]]:

@@ -309,6 +309,18 @@ def diverged(runs: list[dict[str, Any]], seeds: tuple[int, ...]) -> list[dict[st
     ]
 
 
+def test_2_1_the_slope_above_rounding_does_not_see_what_rounding_keeps() -> None:
+    ranks = np.arange(1, 257.0)
+    clear_slopes = vars(sys.modules[NONLINEARITY.run_cell.__module__])["_clear_slopes"]
+    steep, weight = ranks**-6, stored_spectrum(ranks**-0.5)
+    for floor in (0.0, 1e-9):
+        jacobian = stored_spectrum(np.maximum(steep, floor))
+        layer = {"jacobian": {"spectrum": jacobian}, "weight": {"spectrum": weight}}
+        assert clear_slopes(layer) == pytest.approx(5.5, abs=1e-4)
+    few = {"jacobian": {"spectrum": stored_spectrum(ranks**-20)}, "weight": {"spectrum": weight}}
+    assert clear_slopes(few) is None
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_2_1_is_decided_without_a_control_that_diverged(lost: int, tmp_path: Path) -> None:
     runs = diverged(jacobian_runs({"elman": 0.3, "e5": 0.2}), SEEDS[:lost])

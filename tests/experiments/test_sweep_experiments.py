@@ -208,6 +208,35 @@ def test_interaction(interaction, spread, verdict):
     assert beyond.value == pytest.approx(interaction / 2 - 0.02)
 
 
+def test_a_width_whose_full_rank_does_not_train_leaves_the_slope_open():
+    found = experiment("e3_1_scale")
+    settings = found.config("cpu")
+
+    def loss(cell, ratio):
+        knee = 0.2 * (cell["width"] / 181) ** (-0.5 + NARROW * cell["noise"])
+        is_bad = (cell["width"], cell["family"], ratio) == (512, "recurrent", 1.0)
+        return 3.0 if is_bad else hinge(ratio, knee)
+
+    measurements = measured(found, settings, loss, seeded(0.8))
+    result = result_of(found, settings, measurements)
+    assert result.analysis.verdict is Verdict.UNDECIDED
+    assert "The slope is not bounded (over widths 64 to 256: -0.5" in result.analysis.reason
+    (elsewhere,) = named(result.analysis, "slope of the log knee against the log width, without")
+    assert elsewhere.value == pytest.approx(-0.5, abs=0.02)
+    assert [len(request.spectrum.values) for request in found.instances(result)] == [64, 128, 256]
+
+
+def test_best_rank_says_what_full_rank_loses():
+    def loss(cell, ratio):
+        return hinge(ratio, 0.2) + (0.1 + 0.01 * cell["noise"] if ratio == 1 else 0.0)
+
+    analysis = judged("e1_3_best_rank", loss)
+    (rise,) = named(analysis, "rise of the loss from ratio 0.5 to full rank")
+    assert (rise.value, rise.high) == (pytest.approx(0.1), pytest.approx(0.11))
+    (knee,) = named(analysis, "rank ratio at the knee, W_h and W_x, without full rank")
+    assert knee.value == pytest.approx(0.2, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("power", "spread", "verdict"),
     [
