@@ -122,7 +122,9 @@ def test_the_standard_library_is_split_by_file() -> None:
         assert source in inside
         assert source not in outside
     assert b"def test_" in whole  # the word occurs in unittest; the tests themselves do not:
-    assert (root / "test" / "test_os.py").read_bytes()[:2000] not in whole
+    # Some systems ship Python without them.
+    for path in (root / "test").glob("test_o*.py"):
+        assert path.read_bytes()[:2000] not in whole
 
 
 @pytest.mark.usefixtures("own_cache")

@@ -139,7 +139,7 @@ def load(path: Path) -> Experiment:
     """
     path = path.resolve()
     source = _read(path)
-    module = _import(path)
+    module = _import(path, source)
     for name in (*TEXTS, *FUNCTIONS, "ID", "THEOREMS", "Settings"):
         if not hasattr(module, name):
             raise ProtocolError(f"{path}: it does not define {name}")
@@ -225,16 +225,20 @@ def _read(path: Path) -> str:
         raise ProtocolError(f"{path}: cannot be read: {error}") from None
 
 
-def _import(path: Path) -> ModuleType:
-    """Run a file as a module of its own name; two folders may hold files of the same name."""
+def _import(path: Path, source: str) -> ModuleType:
+    """Run a file as a module of its own name; two folders may hold files of the same name.
+
+    The text that is hashed is what runs, and not bytecode that Python kept of the file: it is taken
+    for that of a file changed within the same second.
+    """
     name = f"_experiment_{path.stem}_{short_hash(str(path))}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         raise ProtocolError(f"{path}: it is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # pydantic looks up annotations there
     try:
-        spec.loader.exec_module(module)
+        exec(compile(source, str(path), "exec", dont_inherit=True), vars(module))
     except Exception as error:
         del sys.modules[name]
         raise ProtocolError(f"{_place(path, error)}: {type(error).__name__}: {error}") from error
